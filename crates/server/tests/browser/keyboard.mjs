@@ -61,7 +61,7 @@ export async function press(page, role, name, within = page) {
 
 /** Types into a field, in place of what is there. */
 export async function type(page, name, text, within = page) {
-  const field = within.getByRole("textbox", { name, exact: typeof name === "string" });
+  const field = within.getByLabel(name, { exact: typeof name === "string" });
   await reach(page, field);
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText(text);

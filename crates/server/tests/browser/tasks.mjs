@@ -1,10 +1,12 @@
 // What operators do, by the keyboard alone (M101): each function is a walk that asserts.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { check, inBrowser, run } from "./browser.mjs";
 import { choose, go, press, reach, type, until } from "./keyboard.mjs";
 
 const PASSWORD = "correct horse battery staple";
+const STARTED = Date.now().toString(36);
 
 /** An operator at the console, with the words of one language. */
 class Operator {
@@ -20,7 +22,7 @@ class Operator {
 
   /** A name that no other walk takes. */
   own(begin) {
-    return `${begin}${this.options.language ?? "en"}-${this.hasScript ? "script" : "plain"}`;
+    return `${begin}${STARTED}`;
   }
 
   go(role, english, french = english, within = this.page) {
@@ -42,6 +44,15 @@ class Operator {
     const wanted = this.says(english, french);
     const heading = await this.page.locator("h1").innerText();
     assert.ok(wanted instanceof RegExp ? wanted.test(heading) : heading.startsWith(wanted), `${this.page.url()}: ${heading}, not ${wanted}`);
+  }
+
+  /** Goes to a client of the list, by a part of its name. */
+  async client(name) {
+    await this.section("Clients");
+    await this.type("Name or part of it", "Nom ou partie du nom", name);
+    await this.go("button", "Filter", "Filtrer");
+    await go(this.page, "link", name);
+    await this.is(name);
   }
 
   check(name) {
@@ -70,28 +81,14 @@ class Operator {
     assert.match(note, this.says(english, french));
   }
 
-  /** The page says something once: on a second look it says that it did (M115). */
-  async isShownOnce(secret) {
-    const page = this.page;
-    await page.reload();
-    const again = await page.content();
-    assert.ok(!again.includes(secret), "it is shown again after a reload");
-    return again;
-  }
-
   /** Signs in with a name and a password. */
   async signsIn() {
     await this.is("Sign in", "Se connecter");
     await this.type("Name", "Nom", this.options.operator);
-    await this.types(/^(Password|Mot de passe)$/, PASSWORD);
+    await this.type("Password", "Mot de passe", PASSWORD);
     await this.go("button", "Sign in", "Se connecter");
   }
 
-  /** Passwords have no role, but a label. */
-  async types(label, text) {
-    await reach(this.page, this.page.getByLabel(label));
-    await this.page.keyboard.insertText(text);
-  }
 }
 
 /** Comes in by a link, sets a password, signs out, and in again. */
@@ -103,7 +100,7 @@ async function sign_in(me) {
   await me.is("Your ways to sign in", "Vos moyens de connexion");
   await me.check("account");
   await me.go("link", /^(Set a|Change the) password$/, /^(Définir un|Changer le) mot de passe$/);
-  await me.types(/^(New password|Nouveau mot de passe)$/, PASSWORD);
+  await me.type("New password", "Nouveau mot de passe", PASSWORD);
   await me.check("password");
   await me.go("button", "Set a password", "Définir un mot de passe");
   await me.told(/Your password is set/, /Votre mot de passe est défini/);
@@ -117,7 +114,6 @@ async function sign_in(me) {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await until(page, "the content has the focus", () => document.activeElement.id === "main");
-  if (options.detour) await page.goto(`${options.issuer}/console/clients`);
 }
 
 /** Makes a new signing key, ahead of its time. */
@@ -133,11 +129,126 @@ async function rotate_key(me) {
   await me.check("rotated");
 }
 
+/** What is shown once is copied, or downloaded without a script; afterwards it is nowhere: not in a reload, not by Back (M115, MA26). */
+async function isShownOnce(me, selector, secret, file) {
+  const { page } = me;
+  const shown = page.locator(selector);
+  const text = await shown.innerText();
+  const [, hidden] = text.match(secret) ?? assert.fail(`no secret in ${selector}`);
+  assert.match(await page.locator(".note.warn[role=status]").innerText(), me.says(/shown once/, /affiché qu'une fois/));
+  if (me.hasScript) {
+    await press(page, "button", me.says("Copy", "Copier"), page.locator(".snippet", { has: shown }));
+    await page.locator("[role=status]", { hasText: me.says("Copied", "Copié") }).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
+  }
+  if (file) {
+    await reach(page, page.getByRole("button", { name: new RegExp(`^${me.says("Download", "Télécharger")}`) }));
+    const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+    assert.equal(download.suggestedFilename(), file);
+    assert.equal((await readFile(await download.path(), "utf8")).trim(), text.trim());
+  }
+  await page.reload();
+  assert.ok(!(await page.content()).includes(hidden), "shown again after a reload");
+  await page.goBack();
+  assert.ok(!(await page.content()).includes(hidden), "shown again by Back");
+}
+
+/** Makes a client, copies its key, and gets a token with it as its page says (M116). */
+async function new_client(me) {
+  const { page } = me;
+  const id = me.own("export-");
+  await me.section("Clients");
+  await me.go("link", "New client", "Nouveau client");
+  await me.check("new-client");
+  await choose(page, me.says(/^A program with a key/, /^Un programme avec une clé/));
+  await me.type("Id", "Identifiant", id);
+  await me.type("Name", "Nom", "Export of the day");
+  await me.type("Scopes", "Portées", "invoices:read");
+  await me.go("button", "Make it", "Créer");
+  await me.is(/Export of the day/);
+  await me.check("client-made");
+  assert.match(await page.locator("main").innerText(), /grantor token --key/);
+  await isShownOnce(me, "#once-file", /"d":\s*"([\w-]+)"/, `${id}.json`);
+}
+
+/** Adds a key that is made here. */
+async function add_key(me) {
+  await me.client("Retired reports");
+  await me.go("link", "Add a key", "Ajouter une clé");
+  await me.check("new-key");
+  await choose(me.page, me.says(/^Here:/, /^Ici/));
+  await me.go("button", "Add it", "L'ajouter");
+  await me.is(/Retired reports/);
+  await me.check("key-made");
+  await me.go("link", "I have kept it", "Je l'ai conservé");
+  await me.is(/Retired reports/);
+  assert.ok((await me.page.locator("table", { hasText: "ES256" }).locator("tbody tr").count()) >= 2);
+}
+
+/** Makes a subject, and a link by which this person comes in. */
+async function invite(me) {
+  const { page } = me;
+  const name = me.own("new.person.");
+  await me.section("Subjects", "Sujets");
+  await me.go("link", "New subject", "Nouveau sujet");
+  await me.check("new-subject");
+  await me.type("Name", "Nom", name);
+  await me.go("button", "Register", "Enregistrer");
+  await me.told(/is registered/, /est enregistré/);
+  await me.check("subject");
+  await me.go("link", "Invite", "Inviter", page.locator("main"));
+  await me.check("invite");
+  await me.go("button", "Invite", "Inviter");
+  await me.check("invited");
+  await isShownOnce(me, "pre[id]", /invitation\S*?([\w-]{20,})/);
+}
+
+/** Gives a permission, and withdraws it. */
+async function permission(me) {
+  const { page } = me;
+  await me.section("Permissions", "Autorisations");
+  await me.go("link", "Give a permission", "Donner une autorisation");
+  await me.check("new-permission");
+  await me.type("Client", "Client", "reporter");
+  await me.type("Subject", "Sujet", "alice@example.com");
+  await me.type("Scopes", "Portées", "reports:read");
+  await me.go("button", "Give it", "La donner");
+  await me.told(/may act for/, /peut agir pour/);
+  await me.check("permission");
+  const asked = await me.ask("Withdraw", "Retirer");
+  await me.check("withdraw");
+  await me.go("button", "Withdraw", "Retirer", asked);
+  await me.told(/can no longer act for/, /ne peut plus agir pour/);
+}
+
+/** Pastes a JWT and reads why it would be refused; it is not in the answer (M166). */
+async function explain(me) {
+  const { page, options } = me;
+  await me.section("Explain a JWT", "Expliquer un JWT");
+  await me.type("JWT", "JWT", options.jwt);
+  await me.go("button", "Explain", "Expliquer");
+  const text = await page.locator("main").innerText();
+  assert.ok(text.includes(me.says("Would be refused", "Serait refusé")), text);
+  assert.ok(text.includes("https://other.example"), text);
+  assert.ok(!(await page.content()).includes(options.jwt), "the JWT is in the answer");
+  await me.check("explained");
+}
+
+/** Reads who changed a client, how it was before, and why. */
+async function read_change(me) {
+  const { page } = me;
+  await me.client("Reporter");
+  const changes = page.locator("section", { hasText: "its key was lost" });
+  await me.go("link", /UTC/, /UTC/, changes.locator("tr", { hasText: "its key was lost" }));
+  await me.is(/^(Change|Changement) \d+/);
+  const text = await page.locator("main").innerText();
+  for (const words of ["its key was lost", me.options.operator, "reporter", "enabled", "true", "false"]) assert.ok(text.includes(words), `${words} is not in ${text}`);
+  await me.check("change");
+}
+
 /** Disables a client for a reason, and takes that back. */
 async function disable_client(me) {
-  await me.section("Clients");
-  await me.go("link", "Reporter");
-  await me.is("Reporter");
+  await me.client("Reporter");
   let asked = await me.ask("Disable", "Désactiver");
   assert.match(await asked.innerText(), me.says(/Disable Reporter\?/, /Désactiver Reporter\s\?/));
   await me.check("disable");
@@ -186,7 +297,7 @@ async function come_back(me) {
 }
 
 // What is grave comes first: it needs a sign-in that is fresh.
-const TASKS = { sign_in, rotate_key, disable_client, find_decision, come_back };
+const TASKS = { sign_in, new_client, add_key, invite, rotate_key, permission, disable_client, read_change, find_decision, explain, come_back };
 
 /** All of them, one after the other, or those that are named. */
 async function tasks(options) {

@@ -111,6 +111,12 @@ impl Office {
         }
     }
 
+    /// A JWT of the client that another server is to take.
+    pub(super) fn jwt_for_another(&self) -> String {
+        let key = support::signing_key(&self.billing);
+        assertion("https://other.example", "billing", &key)
+    }
+
     /// So many requests of strangers, each with something in every place that is theirs to fill.
     pub(super) fn strangers_send(&self, requests: usize) {
         let long = "x".repeat(3000);
@@ -138,7 +144,7 @@ impl Office {
 }
 
 fn assertion(audience: &str, subject: &str, key: &SigningKey) -> String {
-    support::assertion(audience, "billing", subject, key, Duration::from_secs(60))
+    support::assertion(audience, "billing", subject, key, Duration::from_secs(1800))
 }
 
 /// Forty clients that begin alike, and those for whom programs act.
