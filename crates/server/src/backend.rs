@@ -10,7 +10,7 @@ use grantor::{
     registry::{ChangeRecord, Operator, Passkey, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
-        Artifacts, Batch, ClientSource, DecisionStore, IssuerSource, KeyStore, Log,
+        Artifacts, Batch, ClientEnds, ClientSource, DecisionStore, IssuerSource, KeyStore, Log,
         PermissionSource, Readiness, Registry, ReplayGuard, StatisticsStore, StoreError,
         StoreFigures, SubjectPermissions, SubjectSource,
     },
@@ -25,6 +25,7 @@ use crate::config::Config;
 #[derive(Clone)]
 pub struct Backend {
     pub client_source: Arc<dyn ClientSource>,
+    pub client_ends: Arc<dyn ClientEnds>,
     pub subject_source: Arc<dyn SubjectSource>,
     pub permission_source: Arc<dyn PermissionSource>,
     pub issuer_source: Arc<dyn IssuerSource>,
@@ -93,6 +94,7 @@ impl Backend {
         let store = Arc::new(engine.clone());
         Self {
             client_source: store.clone(),
+            client_ends: store.clone(),
             subject_source: store.clone(),
             permission_source: store.clone(),
             issuer_source: store.clone(),

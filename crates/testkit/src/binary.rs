@@ -40,6 +40,7 @@ pub struct Server {
 }
 
 /// How a command ended.
+#[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
     pub stdout: String,

@@ -219,14 +219,8 @@ impl<'a> Decisions<'a> {
         issuer: &Issuer,
     ) -> Result<Vec<AudienceUse>, Error> {
         let clients = clients.all().await?;
-        let new = |client: &Client| AudienceUse {
-            client_id: client.id().clone(),
-            audience_policy: client.metadata().audience_policy,
-            issuer: 0,
-            token_endpoint: 0,
-            refused: 0,
-            last_seen: None,
-        };
+        let new =
+            |client: &Client| AudienceUse::new(client.id(), client.metadata().audience_policy);
         let named = clients
             .iter()
             .map(|client| (client.id().as_str(), new(client)));
@@ -248,7 +242,51 @@ impl<'a> Decisions<'a> {
     }
 }
 
+impl Decisions<'_> {
+    /// Of each of these clients of the policy `legacy`, which audiences it sent in the newest
+    /// decisions about them, of which at most `most` are read: what can be asked for often.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn audiences_of(
+        &self,
+        clients: &[ClientId],
+        issuer: &Issuer,
+        most: u32,
+    ) -> Result<Vec<AudienceUse>, Error> {
+        let named = clients
+            .iter()
+            .map(|id| (id.as_str(), AudienceUse::new(id, AudiencePolicy::Legacy)));
+        let mut used = BTreeMap::from_iter(named);
+        let token_endpoint = issuer.endpoint("token");
+        for document in self.store.newest_of(clients, most).await? {
+            // The newest comes first, and is the last that was seen.
+            let Ok(decision) = Decision::read(&document) else {
+                continue;
+            };
+            let of_client = decision.party().and_then(|party| used.get_mut(party));
+            if let Some(used) = of_client {
+                let last_seen = used.last_seen;
+                used.count(&decision, &token_endpoint);
+                used.last_seen = last_seen.max(used.last_seen);
+            }
+        }
+        Ok(used.into_values().collect())
+    }
+}
+
 impl AudienceUse {
+    fn new(client: &ClientId, audience_policy: AudiencePolicy) -> Self {
+        Self {
+            client_id: client.clone(),
+            audience_policy,
+            issuer: 0,
+            token_endpoint: 0,
+            refused: 0,
+            last_seen: None,
+        }
+    }
+
     fn count(&mut self, decision: &Decision, token_endpoint: &str) {
         match decision.audience.as_ref().map(Shown::as_str) {
             Some(audience) if audience == token_endpoint => self.token_endpoint += 1,

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::UnixTime,
-        registry::{ClientMetadata, Resource as _},
+        registry::ClientMetadata,
         storage::{MemoryStore, Registries as _},
         types::AuthMethod,
     };

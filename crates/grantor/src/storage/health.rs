@@ -41,4 +41,23 @@ pub struct Figures {
     /// Claims of assertion identifiers that this process has in memory: those in force, and some
     /// that have just ended. `None` if it keeps none there.
     pub claims_held: Option<u64>,
+    /// The disk that the backend writes to. `None` if it is not known, or there is none.
+    pub disk: Option<Disk>,
+}
+
+/// A disk, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disk {
+    /// What can still be written.
+    pub free: u64,
+    /// How large it is.
+    pub size: u64,
+}
+
+impl Disk {
+    /// Of this size, with so much room.
+    pub fn new(size: u64, free: u64) -> Self {
+        Self { free, size }
+    }
 }

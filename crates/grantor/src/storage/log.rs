@@ -96,6 +96,13 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
         filter: &DecisionFilter,
         limit: u32,
     ) -> Result<RefusalGroups, StoreError>;
+
+    /// The newest decisions of these clients ([`DecisionIndex::client`]) among the newest
+    /// [`LOOKED_THROUGH`], at most `limit`, the newest first: their records as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn newest_of(&self, clients: &[ClientId], limit: u32) -> Result<Vec<String>, StoreError>;
 }
 
 /// Most decisions that are looked through for groups of refusals: so there is an end to it.

@@ -29,10 +29,10 @@ pub use artifact::{
     Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, GroupId,
     Put, Spared,
 };
-pub use client::ClientSource;
+pub use client::{ClientEnds, ClientSource};
 pub use error::StoreError;
 pub use from_registry::FromRegistry;
-pub use health::{Figures, Readiness, StoreFigures};
+pub use health::{Disk, Figures, Readiness, StoreFigures};
 pub use issuer::IssuerSource;
 pub use keys::{KeyStore, SigningKeyInfo};
 pub use log::{

@@ -4,6 +4,7 @@
 mod administration;
 pub mod advice;
 mod answer;
+pub mod attention;
 mod audiences;
 mod caller;
 pub mod changes;
@@ -243,6 +244,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         changes::ListChanges,
         changes::ShowChange,
         statistics::CountDecisions,
+        attention::ShowAttention,
         explain::Explain,
         tokens::ListTokens,
         ShowServer,

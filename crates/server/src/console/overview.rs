@@ -1,6 +1,6 @@
 //! The first page: is anything wrong (M120)?
 
-mod attention;
+mod item;
 mod show;
 mod words;
 

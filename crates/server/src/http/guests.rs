@@ -470,8 +470,10 @@ mod tests {
         for last in [1, 2, 3] {
             seats.push(seat(&guests, address(last)).await.expect("a place"));
         }
+        // Well after any of them was opened: each has asked something.
+        let hour = micros(Duration::from_secs(3_600));
         for (seat, (last, under_way)) in seats.iter().zip([(5, 1), (20, 0), (10, 0)]) {
-            seat.guest().last.store(last, Ordering::Relaxed);
+            seat.guest().last.store(hour + last, Ordering::Relaxed);
             seat.guest().under_way.store(under_way, Ordering::Relaxed);
         }
         let newcomer = tokio::spawn({

@@ -8,6 +8,7 @@ mod explain;
 mod issuers;
 mod link;
 mod operators;
+mod overview;
 mod permissions;
 mod scopes;
 mod server;

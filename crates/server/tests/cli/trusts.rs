@@ -33,8 +33,8 @@ fn m006_what_was_read_before_a_change_is_not_lost() {
     ]);
     for round in 0..8 {
         let pins = ["a", "b"].map(|claim| format!("{claim}{round}=1"));
+        let update = |pin: &str| desk.run(&["trust", "update", "ci", "--pin", pin]);
         let done = thread::scope(|scope| {
-            let update = |pin: &str| desk.run(&["trust", "update", "ci", "--pin", pin]);
             let other = scope.spawn(|| update(&pins[1]));
             let first = update(&pins[0]);
             [first, other.join().expect("it ended")]

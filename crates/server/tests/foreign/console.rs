@@ -54,7 +54,11 @@ fn m160_m182_m188_ma16_ma34_every_page_is_whole_whatever_strangers_sent() {
 #[test]
 fn m100_m101_m111_m114_m115_m181_operators_do_their_tasks_by_the_keyboard_alone() {
     let office = Office::new();
-    office.walk("tasks.mjs", "tasks", json!({"jwt": office.jwt_for_another()}));
+    office.walk(
+        "tasks.mjs",
+        "tasks",
+        json!({"jwt": office.jwt_for_another()}),
+    );
     let plainly = json!({"jwt": office.jwt_for_another(), "script": false, "language": "fr"});
     office.walk("tasks.mjs", "tasks", plainly);
 }

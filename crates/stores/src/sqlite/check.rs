@@ -1,9 +1,13 @@
 //! Whether the next request could be decided: a read answers, and a write reaches the disk.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use grantor::storage::{Figures, Readiness, StoreError, StoreFigures};
+use grantor::storage::{Disk, Figures, Readiness, StoreError, StoreFigures};
+use rustix::fs::statvfs;
 use tokio::sync::Mutex;
 
 use super::SqliteStore;
@@ -56,8 +60,17 @@ impl StoreFigures for SqliteStore {
     fn figures(&self) -> Figures {
         let mut figures = Figures::default();
         figures.claims_held = Some(self.0.writer.claims_held());
+        figures.disk = disk(self.0.lists.path());
         figures
     }
+}
+
+/// The disk that a file is on.
+fn disk(file: &Path) -> Option<Disk> {
+    let told = statvfs(file).ok()?;
+    let size = told.f_blocks.saturating_mul(told.f_frsize);
+    let free = told.f_bavail.saturating_mul(told.f_frsize);
+    Some(Disk::new(size, free))
 }
 
 impl SqliteStore {

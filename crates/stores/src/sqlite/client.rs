@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::{Client, ClientFilter, ClientKey, ClientSecret},
-    storage::{ClientSource, StoreError},
+    storage::{ClientEnds, ClientSource, StoreError},
     types::ClientId,
 };
 use rusqlite::{Connection, Row, Rows, types::ValueRef};
@@ -30,6 +30,53 @@ impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         self.0.cached.client(id).await
     }
+}
+
+#[async_trait]
+impl ClientEnds for SqliteStore {
+    async fn clients_ending(
+        &self,
+        now: UnixTime,
+        until: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<ClientId>, StoreError> {
+        let read = move |connection: &Connection| ending(connection, [now, until], limit);
+        self.0.lists.read(read).await
+    }
+}
+
+/// Each of these is read from an index, as far as it is wanted.
+fn ending(
+    connection: &Connection,
+    [now, until]: [UnixTime; 2],
+    limit: u32,
+) -> Result<Vec<ClientId>, Failure> {
+    // ?1 is now, ?2 the end, ?3 the limit.
+    let ends = |is_coming: &str, order: &str| {
+        let [of_keys, of_secrets] =
+            ["ends_at", "expires_at"].map(|column| is_coming.replace("{}", column));
+        format!(
+            "SELECT id FROM (
+                SELECT * FROM (
+                    SELECT id, ends_at FROM client_key_end CROSS JOIN client ON client.number = client_key_end.client
+                    WHERE {of_keys} ORDER BY ends_at {order} LIMIT ?3
+                ) UNION ALL SELECT * FROM (
+                    SELECT client AS id, expires_at AS ends_at FROM client_secret WHERE {of_secrets} ORDER BY expires_at {order} LIMIT ?3
+                )
+            ) ORDER BY ends_at {order} LIMIT ?3"
+        )
+    };
+    let mut found = Vec::new();
+    for query in [ends("{} >= ?1 AND {} < ?2", "ASC"), ends("{} < ?1", "DESC")] {
+        let mut statement = connection.prepare_cached(&query)?;
+        let values = (now.millis(), until.millis(), limit);
+        let rows = statement.query_map(values, |row| row.get::<_, String>(0))?;
+        for id in rows {
+            // A name that somebody wrote there by hand and that is none hides no other.
+            found.extend(ClientId::parse(&id?).ok());
+        }
+    }
+    Ok(found)
 }
 
 impl Stored for Client {

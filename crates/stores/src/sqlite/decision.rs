@@ -12,7 +12,7 @@ use grantor::{
         DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage,
         Logged as _, RefusalGroup, RefusalGroups, Start, StoreError,
     },
-    types::Rule,
+    types::{ClientId, Rule},
 };
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 
@@ -237,6 +237,25 @@ impl DecisionStore for SqliteStore {
             })
             .await
     }
+
+    async fn newest_of(&self, clients: &[ClientId], limit: u32) -> Result<Vec<String>, StoreError> {
+        let clients = serde_json::to_string(clients).expect("names are JSON");
+        let read = move |connection: &Connection| Ok(newest_of(connection, &clients, limit)?);
+        self.0.lists.read(read).await
+    }
+}
+
+/// The newest decisions of clients.
+fn newest_of(connection: &Connection, clients: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
+    // Records are read of those alone that are found in the index.
+    let select = "SELECT record FROM decision WHERE sequence IN (
+            SELECT sequence FROM decision INDEXED BY decision_in_order
+            WHERE client IN (SELECT value FROM json_each(?1)) AND sequence > (SELECT coalesce(max(sequence), 0) FROM decision) - ?2
+            ORDER BY sequence DESC LIMIT ?3
+        ) ORDER BY sequence DESC";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map((clients, LOOKED_THROUGH, limit), |row| row.get(0))?;
+    rows.collect()
 }
 
 /// The refusals among the newest decisions, by rule and party.

@@ -40,6 +40,11 @@ impl Lists {
         }
     }
 
+    /// Where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.readers.path
+    }
+
     /// Reads when it is its turn, of one state of the database.
     pub(super) async fn read<T: Send + 'static>(
         &self,

@@ -172,8 +172,10 @@ async fn m082_signing_keys_that_are_changed_by_hand_are_recorded_without_the_key
     let store = open(directory.path());
     assert_eq!(records(&store).await, [], "the first key is the program's");
     let (ahead, overlap) = (Duration::from_secs(3600), Duration::from_secs(60));
-    let rotated = store.signing_key_rotate(Algorithm::Es256, ahead, overlap, &by());
-    let kid = rotated.await.expect("rotated").key_id;
+    let rotated = store
+        .signing_key_rotate(Algorithm::Es256, ahead, overlap, &by())
+        .await;
+    let kid = rotated.expect("rotated").key_id;
     let before = records(&store).await;
     assert!(
         before.iter().all(|record| record.actor == by()),

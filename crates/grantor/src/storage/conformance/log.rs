@@ -30,6 +30,7 @@ macro_rules! log_suite {
             a_log_that_is_followed_gives_each_decision_once
             decisions_are_read_backwards_from_a_place
             refusals_are_grouped_by_rule_and_party
+            the_newest_decisions_of_some_clients_are_found
             a_cursor_of_something_else_is_refused
         }
     };
@@ -318,6 +319,35 @@ pub async fn refusals_are_grouped_by_rule_and_party<S: DecisionStore>([one, othe
     };
     let found = other.groups(&none, 9).await.expect("groups");
     assert_eq!(found, RefusalGroups::default());
+}
+
+/// Those of these clients, authenticated or claimed, and of nobody else.
+pub async fn the_newest_decisions_of_some_clients_are_found<S: DecisionStore>(
+    [one, other]: Two<S>,
+) {
+    let mut recorded = Vec::new();
+    for party in ["a", "b", "c", "a", "%"] {
+        recorded.push(record(&*one, &granted(party)).await);
+    }
+    let found = async |clients: &[&str], limit| {
+        let clients: Vec<_> = clients.iter().map(|name| id(name)).collect();
+        let found = other.newest_of(&clients, limit).await.expect("decisions");
+        let read = found.iter().map(|document| {
+            let read: serde_json::Value = serde_json::from_str(document).expect("JSON");
+            read["id"].as_str().expect("an id").to_owned()
+        });
+        read.collect::<Vec<_>>()
+    };
+    let of = |places: &[usize]| -> Vec<_> {
+        places
+            .iter()
+            .map(|place| recorded[*place].clone())
+            .collect()
+    };
+    assert_eq!(found(&["a", "c"], 9).await, of(&[3, 2, 0]));
+    assert_eq!(found(&["a", "c"], 2).await, of(&[3, 2]));
+    assert_eq!(found(&["%"], 9).await, of(&[4]));
+    assert_eq!(found(&[], 9).await, of(&[]));
 }
 
 /// A cursor comes from outside where a page is asked for by a request.

@@ -22,7 +22,8 @@ use crate::{
         Subject,
     },
     storage::{
-        ClientSource, PermissionSource, Registries, StoreError, SubjectPermissions, SubjectSource,
+        ClientEnds, ClientSource, PermissionSource, Registries, StoreError, SubjectPermissions,
+        SubjectSource,
     },
     types::{AuthMethod, GrantType, Scope},
 };
@@ -61,6 +62,7 @@ macro_rules! registry_suite {
             operator_and_person_give_apart
             a_permission_that_is_withdrawn_is_gone_at_every_node
             permissions_are_found_by_their_subject
+            clients_are_found_by_when_their_keys_end
             lists_are_in_order
             nothing_is_changed_unless_everything_is
             pages_hold_everything_once_while_rows_come_and_go
@@ -108,12 +110,17 @@ macro_rules! registry_suite {
 
 /// A backend with all registries, and the hooks of the request path that they satisfy.
 pub trait Hooked:
-    Registries + ClientSource + SubjectSource + PermissionSource + SubjectPermissions
+    Registries + ClientSource + ClientEnds + SubjectSource + PermissionSource + SubjectPermissions
 {
 }
 
 impl<T> Hooked for T where
-    T: Registries + ClientSource + SubjectSource + PermissionSource + SubjectPermissions
+    T: Registries
+        + ClientSource
+        + ClientEnds
+        + SubjectSource
+        + PermissionSource
+        + SubjectPermissions
 {
 }
 

@@ -13,6 +13,7 @@ use crate::{
         LOOKED_THROUGH, List, Log, LogPage, Logged as _, RefusalGroup, RefusalGroups, Start,
         StoreError,
     },
+    types::ClientId,
 };
 
 /// Most records of a log that are kept.
@@ -99,6 +100,17 @@ impl DecisionStore for MemoryStore {
         let indexes = newest.map(|kept| &kept.index);
         let refusals = indexes.filter(|index| index.refused && filter.passes(index));
         Ok(grouped(refusals.take(GROUPED as usize), limit))
+    }
+
+    async fn newest_of(&self, clients: &[ClientId], limit: u32) -> Result<Vec<String>, StoreError> {
+        let decisions = lock(&self.decisions);
+        let newest = decisions.kept.iter().rev().take(LOOKED_THROUGH as usize);
+        let is_of = |kept: &&Kept<DecisionIndex>| {
+            let client = kept.index.client.as_deref();
+            clients.iter().any(|id| Some(id.as_str()) == client)
+        };
+        let found = newest.filter(is_of).take(limit as usize);
+        Ok(found.map(|kept| kept.document.clone()).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, lock, log::Records};
 use crate::{
-    clock::{Clock as _, SystemClock},
+    clock::{Clock as _, SystemClock, UnixTime},
     registry::{
         Action, Actor, ChangeRecord, Client, Filter as _, Issuers, Operator, Passkey, Password,
         Permission, PermissionId, Permissions, Resource, ResourceId, Revision, ScopeText, Subject,
@@ -18,8 +18,8 @@ use crate::{
     },
     server::Decision,
     storage::{
-        AnyChange, Applied, Batch, Change, ClientSource, Cursor, IssuerSource, List, Page,
-        PermissionSource, Registry, StoreError, SubjectPermissions, SubjectSource,
+        AnyChange, Applied, Batch, Change, ClientEnds, ClientSource, Cursor, IssuerSource, List,
+        Page, PermissionSource, Registry, StoreError, SubjectPermissions, SubjectSource,
     },
     types::{ClientId, IssuerId, SubjectId},
 };
@@ -582,6 +582,36 @@ impl Batch for MemoryStore {
 impl ClientSource for MemoryStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         Ok(lock(&self.registered).clients.get(id).cloned())
+    }
+}
+
+#[async_trait]
+impl ClientEnds for MemoryStore {
+    async fn clients_ending(
+        &self,
+        now: UnixTime,
+        until: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<ClientId>, StoreError> {
+        let registered = lock(&self.registered);
+        let mut ends: Vec<_> = registered
+            .clients
+            .values()
+            .flat_map(|client| {
+                let keys = client.keys().iter().filter_map(|key| key.expires_at).min();
+                let secrets = client.secrets().iter();
+                let secrets = secrets.filter_map(|secret| secret.expires_at);
+                keys.into_iter()
+                    .chain(secrets)
+                    .map(|at| (at, client.id().clone()))
+            })
+            .collect();
+        ends.sort();
+        let within = ends.iter().filter(|(at, _)| (now..until).contains(at));
+        let before = ends.iter().rev().filter(|(at, _)| *at < now);
+        let limit = limit as usize;
+        let found = within.take(limit).chain(before.take(limit));
+        Ok(found.map(|(_, id)| id.clone()).collect())
     }
 }
 

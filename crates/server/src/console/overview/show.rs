@@ -1,22 +1,31 @@
 //! The overview.
 
+use std::time::Duration;
+
 use askama::Template;
 use grantor::{
-    admin::ClientFilter,
+    admin::{ClientFilter, StatisticsDocument, StatisticsQuery},
+    clock::time_text,
     server::Body,
     storage::{CountBy, CountStep},
+    types::ClientId,
 };
 use http::Response;
 use serde::Deserialize;
 
 use super::{
-    attention::{self, Item, count},
+    item::{Item, legacy},
     words::Words,
 };
 use crate::{
-    admin::{Input, Portion, clients::ListClients},
+    admin::{
+        Input, Portion,
+        attention::{End, ShowAttention},
+        clients::ListClients,
+        statistics::CountDecisions,
+    },
     console::{
-        Error, Page, Route, Section, Shell, Visit,
+        Error, Page, Route, Section, Shell, Visit, address,
         picture::{Counts, Picture},
         statistics,
     },
@@ -39,6 +48,16 @@ enum Span {
     Month,
 }
 
+impl Span {
+    fn step(self) -> CountStep {
+        match self {
+            Self::Hour => CountStep::Minute,
+            Self::Day => CountStep::Hour,
+            Self::Month => CountStep::Day,
+        }
+    }
+}
+
 /// What the query says.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -55,20 +74,29 @@ struct View {
     first: Option<String>,
     has_clients: bool,
     items: Vec<Item>,
-    more: Option<String>,
     as_of: Markup,
     spans: Vec<(String, &'static str, bool)>,
     requests: Picture,
     by_rule: Picture,
+    statistics: String,
     ends: Vec<EndRow>,
+    all_ends: String,
+    legacy: Vec<(String, ClientId)>,
+    all_legacy: Option<String>,
 }
 
 struct EndRow {
     path: String,
     name: String,
+    key: Option<String>,
     at: String,
     distance: String,
 }
+
+/// Legacy clients that are named.
+const LEGACY: usize = 10;
+/// What ends within this time is listed.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
 
 impl Page for OverviewPage {
     type Path = ();
@@ -82,55 +110,74 @@ impl Page for OverviewPage {
         Query { time: span }: Query,
     ) -> Result<Response<Body>, Error> {
         let (words, language, now) = (Words(visit.language()), visit.language(), visit.now());
-        let (ends, mut items, has_more) = attention::ends(visit).await?;
-        items.extend(attention::items(visit, &ends).await?);
-        let (step, back) = match span {
-            Span::Hour => (CountStep::Minute, 3600),
-            Span::Day => (CountStep::Hour, 24 * 3600),
-            Span::Month => (CountStep::Day, 30 * 86_400),
-        };
-        let from = now.minus(std::time::Duration::from_secs(back));
-        let outcomes = Counts::of(&count(visit, from, step, CountBy::Outcome).await?);
-        let rules = Counts::of(&count(visit, from, step, CountBy::Rule).await?);
+        let found = visit.ask(Input::<ShowAttention>::at(())).await?;
+        let outcomes = Counts::of(&counted(visit, span, CountBy::Outcome).await?);
+        let rules = Counts::of(&counted(visit, span, CountBy::Rule).await?);
         let charts = statistics::Charts(statistics::Words(language));
-        let has_clients = has_clients(visit).await?;
-        let until = now.plus(std::time::Duration::from_secs(30 * 86_400));
-        let more = format!(
-            "{}?ends_before={}",
-            visit.at("/clients", &[]),
-            time::day(until) + "T00:00:00Z"
-        );
-        let here = visit.here();
-        let spans = [
-            (here.clone(), words.hour(), Span::Hour),
-            (format!("{here}?time=day"), words.day(), Span::Day),
-            (format!("{here}?time=month"), words.month(), Span::Month),
-        ];
+        let until = time_text(now.plus(SOON));
+        let client = |id: &ClientId| visit.at("/clients/{client}", &[id.as_str()]);
+        let more_legacy = found.more_legacy || found.legacy.len() > LEGACY;
+        let legacy_clients = found.legacy.iter().take(LEGACY);
+        let items = found.items.iter();
         let view = View {
             words,
             first: visit.may_edit().then(|| visit.at("/clients/new", &[])),
-            has_clients,
-            items,
-            more: has_more.then_some(more),
-            as_of: words.as_of(time::clock(now).as_str()),
-            spans: spans
-                .map(|(path, text, of)| (path, text, of == span))
-                .into(),
-            requests: charts.outcomes(&outcomes, "requests", words.tokens()),
+            has_clients: has_clients(visit).await?,
+            items: items.map(|item| Item::of(visit, item)).collect(),
+            as_of: words.as_of(&time::clock(now)),
+            spans: spans(visit, span),
+            requests: charts.outcomes(&outcomes, "requests", words.requests()),
             by_rule: charts.kinds(&rules, CountBy::Rule, "by-rule", words.by_rule()),
-            ends: ends
+            statistics: visit.at("/statistics", &[]),
+            ends: found
+                .ends
                 .iter()
-                .map(|end| EndRow {
-                    path: end.path.clone(),
-                    name: end.name.clone(),
-                    at: time::day(end.at),
-                    distance: time::distance(end.at, now, language),
-                })
+                .map(|end| row(visit, end, client(&end.client.client_id)))
                 .collect(),
+            all_ends: address(&visit.at("/clients", &[]), &[("ends_before", until)], &[]),
+            legacy: legacy_clients.map(|id| (client(id), id.clone())).collect(),
+            all_legacy: more_legacy.then(|| legacy(visit)),
             shell: visit.shell(),
         };
         Ok(visit.page(&view))
     }
+}
+
+fn row(visit: &Visit, end: &End, path: String) -> EndRow {
+    EndRow {
+        path,
+        name: end.client.shown().to_owned(),
+        key: end.key.clone(),
+        at: time::day(end.at),
+        distance: time::distance(end.at, visit.now(), visit.language()),
+    }
+}
+
+/// The last hour, day or month.
+async fn counted(visit: &Visit, span: Span, by: CountBy) -> Result<StatisticsDocument, Error> {
+    let query = StatisticsQuery {
+        step: span.step(),
+        by,
+        ..StatisticsQuery::default()
+    };
+    let input = Input::<CountDecisions>::at(()).asking(query);
+    visit.ask(input).await
+}
+
+fn spans(visit: &Visit, here: Span) -> Vec<(String, &'static str, bool)> {
+    let words = Words(visit.language());
+    let of = |(word, text, span): (&str, &'static str, Span)| {
+        let query = [("time", word)];
+        let query = &query[..usize::from(span != Span::default())];
+        (address(&visit.here(), &query, &[]), text, span == here)
+    };
+    [
+        ("hour", words.hour(), Span::Hour),
+        ("day", words.day(), Span::Day),
+        ("month", words.month(), Span::Month),
+    ]
+    .map(of)
+    .into()
 }
 
 async fn has_clients(visit: &Visit) -> Result<bool, Error> {

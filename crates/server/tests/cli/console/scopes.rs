@@ -70,7 +70,9 @@ fn m127_a_scope_is_described_shown_as_people_read_it_changed_and_deleted() {
     );
     let question = console.page(&format!("{path}/delete"));
     assert!(
-        question.body.contains("as long as a client may get the scope"),
+        question
+            .body
+            .contains("as long as a client may get the scope"),
         "{question:?}"
     );
     assert!(question.body.contains("no longer marked"), "{question:?}");

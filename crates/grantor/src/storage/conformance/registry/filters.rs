@@ -309,3 +309,39 @@ pub async fn ma13_a_cursor_is_of_one_list_and_to_the_letter<S: Hooked>([one, two
             .is_some()
     );
 }
+
+/// The first to end first, then what has ended, the last first; what never ends is not there.
+pub async fn clients_are_found_by_when_their_keys_end<S: Hooked>([one, other]: Two<S>) {
+    let key = r#"{"kty":"EC","kid":"k"}"#;
+    for (name, keys, secret) in [
+        ("never", &[None][..], None),
+        ("soon", &[Some(at(200)), Some(at(900))], None),
+        ("sooner", &[None, Some(at(150))], None),
+        ("later", &[Some(at(5_000))], None),
+        ("over", &[Some(at(20)), Some(at(300))], None),
+        ("just over", &[Some(at(90))], None),
+        ("by secret", &[], Some(at(160))),
+    ] {
+        let method = match secret {
+            Some(_) => AuthMethod::CLIENT_SECRET_BASIC,
+            None => AuthMethod::PRIVATE_KEY_JWT,
+        };
+        let metadata = ClientMetadata::new(id(name), method, NOW);
+        let keys = keys.iter().map(|end| ClientKey::from_stored(key, *end));
+        let secrets = secret.map(|end| ClientSecret::digest("secret", Some(end)));
+        let client = Client::from_stored(metadata, keys.collect(), secrets.into_iter().collect());
+        let client = client.expect("a client");
+        one.clients()
+            .create(client, &laws())
+            .await
+            .expect("created");
+    }
+    let found = async |limit| {
+        let found = other.clients_ending(at(100), at(1_000), limit).await;
+        let found = found.expect("clients").into_iter();
+        found.map(|id| id.to_string()).collect::<Vec<_>>()
+    };
+    let all = ["sooner", "by secret", "soon", "just over", "over"];
+    assert_eq!(found(9).await, all);
+    assert_eq!(found(1).await, ["sooner", "just over"]);
+}
