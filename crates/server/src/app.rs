@@ -93,8 +93,7 @@ fn build_server_with(
         .token_quota(config.limits.tokens)
         .throttle(FailureThrottle::new(&config.limits))
         .standard();
-    // They share the places of those whose password is looked at.
-    let passwords = Passwords::new();
+    let passwords = Passwords::shared();
     let mut builder = pages::add_assets(builder);
     if config.admin.is_some() {
         let desk = console_desk(config, store, passwords.clone());

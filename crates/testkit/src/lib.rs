@@ -23,6 +23,7 @@ pub mod forge;
 pub mod form;
 pub mod people;
 pub mod port;
+pub mod rows;
 pub mod third_party;
 pub mod wait;
 pub mod world;

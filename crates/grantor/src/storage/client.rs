@@ -1,6 +1,6 @@
 //! Where clients are found.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -17,16 +17,16 @@ pub trait ClientSource: Send + Sync + 'static {
 /// Tells whose keys and secrets end.
 #[async_trait]
 pub trait ClientEnds: Send + Sync + 'static {
-    /// The clients of which the first key or secret to end does so from `now` on and before `until`,
-    /// the first first; then those of which one has ended before `now`, the last first. At most
-    /// `limit` of each. One client may be there twice, and disabled ones are among them.
+    /// The enabled clients of which a key or a secret ends within this time from `now` on, the first
+    /// first; then those of which the last key or the last secret has ended within as long before, the
+    /// last first. At most `limit` of each.
     ///
     /// # Errors
     /// [`StoreError`]
     async fn clients_ending(
         &self,
         now: UnixTime,
-        until: UnixTime,
-        limit: u32,
+        within: Duration,
+        limit: usize,
     ) -> Result<Vec<ClientId>, StoreError>;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use grantor::{
     admin::{
-        AudienceUse, ClientDocument, ClientFilter, Error, GroupDocument, KeyEntry, SigningKeyState,
-        StatisticsQuery,
+        AudienceUse, ClientDocument, ClientFilter, CountDocument, Error, GroupDocument, KeyEntry,
+        SigningKeyState, StatisticsQuery,
     },
     clock::{UnixTime, rfc3339 as time},
     registry::AudiencePolicy,
@@ -198,16 +198,14 @@ impl Operation for ShowAttention {
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-/// What ends within this time is told.
+/// What ends within this time is told, and what ended as long ago.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
-/// What ended longer ago is no news.
-const LATELY: Duration = Duration::from_secs(30 * 86_400);
 /// Within this time a refresh token that was used again is told.
 const REUSE: Duration = Duration::from_secs(7 * 86_400);
 /// A key that signs for longer is old.
 const OLD_KEY: Duration = Duration::from_secs(90 * 86_400);
 /// Clients whose keys end that are looked at, before and after now.
-const CLIENTS: u32 = 40;
+const CLIENTS: usize = 40;
 /// Most of one kind that are told.
 const MOST: usize = 10;
 /// Most refusals of which the same is told.
@@ -229,14 +227,24 @@ const SHOWN: u64 = 3;
 struct Looked<'a> {
     admin: &'a Administration,
     now: UnixTime,
+    /// What was refused in the last hour, by minute and rule.
+    refused: Vec<CountDocument>,
     document: AttentionDocument,
 }
 
 impl<'a> Looked<'a> {
     async fn at(admin: &'a Administration) -> Result<Self, Error> {
+        let now = admin.now();
+        let query = StatisticsQuery {
+            from: Some(now.minus(HOUR)),
+            step: CountStep::Minute,
+            by: CountBy::Rule,
+            ..StatisticsQuery::default()
+        };
         let mut looked = Self {
             admin,
-            now: admin.now(),
+            now,
+            refused: admin.statistics().counts(&query).await?.counts,
             document: AttentionDocument {
                 items: Vec::new(),
                 ends: Vec::new(),
@@ -248,7 +256,7 @@ impl<'a> Looked<'a> {
         let clients = looked.ending().await?;
         looked.refusals(&clients).await?;
         looked.ends(&clients);
-        looked.counts().await?;
+        looked.waiting();
         looked.signing_key().await?;
         looked.audiences().await?;
         Ok(looked)
@@ -275,13 +283,11 @@ impl<'a> Looked<'a> {
     /// Enabled clients with a key or secret that ends soon, or has ended.
     async fn ending(&self) -> Result<Vec<ClientDocument>, Error> {
         let ends = &self.admin.store.client_ends;
-        let until = self.now.plus(SOON);
         let mut found: Vec<ClientDocument> = Vec::new();
-        for id in ends.clients_ending(self.now, until, CLIENTS).await? {
-            if found.iter().any(|client| client.client_id == id) {
-                continue;
+        for id in ends.clients_ending(self.now, SOON, CLIENTS).await? {
+            if found.iter().all(|client| client.client_id != id) {
+                found.extend(self.enabled(&id).await?);
             }
-            found.extend(self.enabled(&id).await?);
         }
         Ok(found)
     }
@@ -305,15 +311,11 @@ impl<'a> Looked<'a> {
         };
         let lately = self.admin.decisions().groups(&since(HOUR)).await?.groups;
         let mut clients = Vec::new();
-        for group in lately.iter().filter(|group| group.rule == Rule::Key) {
-            let id = group.party.as_deref().map(ClientId::parse);
-            let is_known = |id: &ClientId| ending.iter().any(|client| client.client_id == *id);
-            if let Some(id) = id.and_then(Result::ok).filter(|id| !is_known(id)) {
-                clients.extend(self.enabled(&id).await?);
-            }
-            if clients.len() >= MOST {
-                break;
-            }
+        let of_keys = lately.iter().filter(|group| group.rule == Rule::Key);
+        let parties = of_keys.filter_map(|group| ClientId::parse(group.party.as_deref()?).ok());
+        let is_known = |id: &ClientId| ending.iter().any(|client| client.client_id == *id);
+        for id in parties.filter(|id| !is_known(id)).take(MOST) {
+            clients.extend(self.enabled(&id).await?);
         }
         self.unusable(ending.iter().chain(&clients));
         let mut reuse = since(REUSE);
@@ -322,7 +324,7 @@ impl<'a> Looked<'a> {
         for group in reused.into_iter().take(MOST_REPEATED) {
             self.tell(Attention::RefreshReuse(Repeated::of(group)));
         }
-        self.rising().await?;
+        self.rising();
         let is_told = |group: &GroupDocument| {
             let is_apart = matches!(group.rule, Rule::RefreshReuse | Rule::Throttled);
             group.count >= OFTEN && group.party.is_some() && !is_apart
@@ -346,22 +348,16 @@ impl<'a> Looked<'a> {
         self.document.items.extend(unusable);
     }
 
-    async fn rising(&mut self) -> Result<(), Error> {
+    fn rising(&mut self) {
         let recent = self.now.minus(10 * MINUTE);
         let mut sums = [0, 0];
-        let query = StatisticsQuery {
-            from: Some(self.now.minus(HOUR)),
-            ..StatisticsQuery::default()
-        };
-        let counted = self.admin.statistics().counts(&query).await?;
-        for row in counted.counts.iter().filter(|row| row.key == "refused") {
+        for row in &self.refused {
             sums[usize::from(row.start >= recent)] += row.count;
         }
         let (before, lately) = (sums[0] / 5, sums[1]);
         if lately >= SOME && lately >= MORE * before.max(1) {
             self.tell(Attention::Rising { lately, before });
         }
-        Ok(())
     }
 
     /// Keys and secrets that end.
@@ -369,8 +365,10 @@ impl<'a> Looked<'a> {
         let mut ended = Vec::new();
         for client in clients {
             let live = Live::of(client, self.now);
-            match live.last_end {
-                Some(at) if live.ends.is_empty() && at >= self.now.minus(LATELY) => {
+            let lately = |at: &UnixTime| *at >= self.now.minus(SOON);
+            match live.ended.filter(lately) {
+                // An issuer vouches for a federated client.
+                Some(at) if live.ends.is_empty() && !client.federated => {
                     let client = Named::of(client);
                     ended.push((at, Attention::Ended { client, at }));
                 }
@@ -394,21 +392,13 @@ impl<'a> Looked<'a> {
         self.document.ends.truncate(MOST);
     }
 
-    async fn counts(&mut self) -> Result<(), Error> {
-        let query = StatisticsQuery {
-            from: Some(self.now.minus(HOUR)),
-            step: CountStep::Minute,
-            by: CountBy::Rule,
-            ..StatisticsQuery::default()
-        };
-        let counted = self.admin.statistics().counts(&query).await?;
-        let throttled = counted.counts.iter();
+    fn waiting(&mut self) {
+        let throttled = self.refused.iter();
         let throttled = throttled.filter(|row| row.key == Rule::Throttled.name());
         let count = throttled.map(|row| row.count).sum();
         if count > 0 {
             self.tell(Attention::Waiting { count });
         }
-        Ok(())
     }
 
     async fn signing_key(&mut self) -> Result<(), Error> {
@@ -468,8 +458,8 @@ fn is_unusable(key: &KeyEntry, now: UnixTime) -> bool {
 struct Live<'c> {
     /// The keys, by name, and the secrets that work, with their ends.
     ends: Vec<(Option<&'c str>, Option<UnixTime>)>,
-    /// When the last of all those ends that have one.
-    last_end: Option<UnixTime>,
+    /// When the last one ended that has ended.
+    ended: Option<UnixTime>,
 }
 
 impl<'c> Live<'c> {
@@ -487,21 +477,27 @@ impl<'c> Live<'c> {
             end.is_none_or(|end| end > now) && !name.is_some_and(unusable)
         };
         Self {
-            last_end: all.iter().filter_map(|(_, end)| *end).max(),
+            ended: all
+                .iter()
+                .filter_map(|(_, end)| *end)
+                .filter(|end| *end <= now)
+                .max(),
             ends: all.into_iter().filter(is_live).collect(),
         }
     }
 
     /// Those that end soon.
     fn told(&self, client: &ClientDocument, now: UnixTime) -> Vec<End> {
-        let is_endless = self.ends.iter().any(|(_, end)| end.is_none());
+        let ends: Option<Vec<_>> = self.ends.iter().map(|(_, end)| *end).collect();
+        // None, if one never ends.
+        let last = ends.and_then(|ends| ends.into_iter().max());
         let soon = |(name, end): &(Option<&str>, Option<UnixTime>)| {
             let at = end.filter(|end| *end < now.plus(SOON))?;
             Some(End {
                 client: Named::of(client),
                 key: name.map(str::to_owned),
                 at,
-                is_last: !is_endless && Some(at) == self.last_end,
+                is_last: Some(at) == last,
                 of: self.ends.len(),
             })
         };

@@ -3,7 +3,8 @@
 use grantor::{
     admin::{Document, Error, Fault, ScopeDocument, ScopeFilter},
     jose::json::Object,
-    storage::Registries as _,
+    registry::ScopeText,
+    storage::{Change, Registries as _},
     types::{Description, Name, ScopeToken},
 };
 use schemars::JsonSchema;
@@ -152,7 +153,11 @@ impl Operation for DeleteScope {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let (scopes, clients) = (admin.scopes(), admin.gate().clients());
+        let (scopes, gate) = (admin.scopes(), admin.gate());
+        // Whoever may not delete it is told so, whether clients may get it or not.
+        let deleted = Change::<ScopeText>::Delete(input.path.clone(), None);
+        gate.may_apply(vec![deleted.into()]).await?;
+        let clients = gate.clients();
         scopes.delete(&input.path, clients, admin.actor()).await?;
         Ok(().into())
     }

@@ -56,7 +56,7 @@ impl Console {
         })?;
         let now = CLOCK.now();
         let token = ConsoleLink::make(&*store.artifacts, &subject, now).await?;
-        let desk = app::console_desk(&config, &store, Passwords::new());
+        let desk = app::console_desk(&config, &store, Passwords::shared());
         let place = desk.site.url(&format!("{}/open", console::PATH));
         let link = format!("{place}?token={token}");
         let text = format_args!(

@@ -73,6 +73,7 @@ impl Serve {
         let listener = bind(&config, tls).await?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         config.listens_on(address).map_err(Failure::usage)?;
+        global.tell_commands(&config);
         let server = app::build_server(&config, &store, metrics.clone()).map_err(Failure::usage)?;
         let unused = config.person.as_ref().map(|person| {
             tokio::spawn(end_unused(
@@ -80,7 +81,11 @@ impl Serve {
                 person.permission_unused,
             ))
         });
-        global.tell_commands(&config);
+        let operations = operations(&config, &store, &server);
+        let apart = operations
+            .clone()
+            .map(|operations| Front::Admin(server.clone(), operations));
+        let admin = listen_for_admin(&config, &store, apart, &metrics).await?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let person = config.person.as_ref();
         if let Some(missing) = person.and_then(|person| person.passkeys_missing(&config.issuer)) {
@@ -88,11 +93,6 @@ impl Serve {
         }
         let stop = stop_or_end(stop, store.readiness.clone());
         tell_supervisor(NotifyState::Ready);
-        let operations = operations(&config, &store, &server);
-        let apart = operations
-            .clone()
-            .map(|operations| Front::Admin(server.clone(), operations));
-        let admin = listen_for_admin(&config, &store, apart, &metrics).await?;
         let front = Front::Server(server, operations.filter(|_| admin.is_none()));
         http::serve(listener, front, store.readiness.clone(), metrics, stop)
             .await
@@ -191,7 +191,7 @@ fn operations(
     server: &AuthorizationServer,
 ) -> Option<Operations> {
     let api = Api::new(config, store, server)?;
-    let desk = app::console_desk(config, store, Passwords::new());
+    let desk = app::console_desk(config, store, Passwords::shared());
     let console = Console::new(config, store, server, desk)?;
     Some(Operations {
         api: Arc::new(api),

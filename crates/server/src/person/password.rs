@@ -1,6 +1,10 @@
 //! Passwords: which are taken, and argon2id (RFC 9106), a bounded number at once.
 
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, LazyLock},
+    thread,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version,
@@ -21,6 +25,8 @@ const MEMORY: u32 = 19 * 1024;
 const ITERATIONS: u32 = 2;
 /// A stored hash that would cost more than this is not computed: KiB, iterations, lanes.
 const MOST: (u32, u32, u32) = (64 * 1024, 4, 4);
+/// Compared where nobody has a password, so that it takes as long: it costs what [`hash`] does.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzLg$bm8gcGFzc3dvcmQgaGFzIHRoaXMgZm9yIGEgaGFzaC4";
 /// Hashes at once, for each core.
 const AT_ONCE_PER_CORE: usize = 2;
 /// Hashes that wait for their turn.
@@ -92,20 +98,23 @@ pub struct Busy;
 pub struct Passwords {
     at_work: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// Compared where nobody has a password, so that it takes as long.
-    decoy: Arc<str>,
 }
 
+/// There is one machine for all pages.
+static SHARED: LazyLock<Passwords> = LazyLock::new(Passwords::new);
+
 impl Passwords {
-    /// With the bounds of this machine.
-    pub fn new() -> Self {
+    /// With the bounds of this machine, which all that use them in this process share.
+    pub fn shared() -> Self {
+        SHARED.clone()
+    }
+
+    fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_work = AT_ONCE_PER_CORE * cores;
-        let decoy = hash(&Password::default());
         Self {
             at_work: Arc::new(Semaphore::new(at_work)),
             waiting: Arc::new(Semaphore::new(WAITING + at_work)),
-            decoy: decoy.expose().into(),
         }
     }
 
@@ -123,7 +132,7 @@ impl Passwords {
     /// [`Busy`]
     pub async fn matches(&self, password: Password, stored: Option<&str>) -> Result<bool, Busy> {
         let known = stored.is_some();
-        let stored: Arc<str> = stored.map_or_else(|| self.decoy.clone(), Arc::from);
+        let stored: Arc<str> = stored.unwrap_or(DECOY).into();
         self.work(move || verify(&password, &stored) & known).await
     }
 
@@ -219,7 +228,13 @@ mod tests {
             let matches = passwords.matches(typed(text), Some(hash)).await;
             assert_eq!(matches, Ok(expected), "{text:?}");
         }
-        // What the decoy is a hash of lets nobody in.
+        // The decoy costs as much as a hash, and is the hash of nothing.
+        let cost = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+        assert_eq!(cost(DECOY), cost(hash));
+        let lengths = |hash: &str| hash.split('$').map(str::len).collect::<Vec<_>>();
+        assert_eq!(lengths(DECOY), lengths(hash));
+        let decoy = PasswordHash::new(DECOY).expect("a hash");
+        assert!(decoy.salt.is_some() && decoy.hash.is_some());
         assert_eq!(passwords.matches(typed(""), None).await, Ok(false));
     }
 

@@ -597,14 +597,28 @@ fn j10_of_keys_with_one_kid_the_right_one_is_found_in_bounded_tries() {
     let world = world();
     let same = [("kid", json!("same"))];
     let keys: Vec<_> = (0..5).map(|_| Key::generate(Algorithm::Es256)).collect();
-    let jwks: Vec<_> = [&world.rsa.key]
-        .into_iter()
-        .chain(&keys)
-        .map(|key| key.public_jwk(&same))
+    let all = [&world.rsa.key].into_iter().chain(&keys);
+    let jwks: Vec<_> = all.clone().map(|key| key.public_jwk(&same)).collect();
+    // One of its own is asked of each key; who registered these before is served all the same.
+    let refused = create("j10.example", &jwks);
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
+    let words = "key 1 has the kid of a key before it; give each key one of its own";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    let apart: Vec<_> = all
+        .enumerate()
+        .map(|(index, key)| key.public_jwk(&[("kid", json!(format!("same{index}")))]))
         .collect();
-    let twice = [jwks.clone(), vec![keys[0].public_jwk(&same)]].concat();
-    register(&world.server, "j10.example", &jwks, &[]);
+    let again = [("kid", json!("same6"))];
+    let twice = [apart.clone(), vec![keys[0].public_jwk(&again)]].concat();
+    register(&world.server, "j10.example", &apart, &[]);
     register(&world.server, "j10-twice.example", &twice, &[]);
+    let database = rusqlite::Connection::open(world.server.data().join("grantor.db"));
+    let database = database.expect("the database");
+    for index in 0..7 {
+        let replace = "UPDATE client SET keys = replace(keys, ?1, 'same') WHERE id LIKE 'j10%'";
+        let replaced = database.execute(replace, [format!("same{index}")]);
+        assert_eq!(replaced, Ok(2));
+    }
     for id in ["j10.example", "j10-twice.example"] {
         let party = |key: &Arc<Key>| Party {
             id,

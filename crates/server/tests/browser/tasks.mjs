@@ -239,7 +239,7 @@ async function read_change(me) {
   const { page } = me;
   await me.client("Reporter");
   const changes = page.locator("section", { hasText: "its key was lost" });
-  await me.go("link", /UTC/, /UTC/, changes.locator("tr", { hasText: "its key was lost" }));
+  await me.go("link", /UTC/, /UTC/, changes.locator("li", { hasText: "its key was lost" }));
   await me.is(/^(Change|Changement) \d+/);
   const text = await page.locator("main").innerText();
   for (const words of ["its key was lost", me.options.operator, "reporter", "enabled", "true", "false"]) assert.ok(text.includes(words), `${words} is not in ${text}`);

@@ -215,8 +215,8 @@ pub fn plain(finished: &Finished, server: &Server) -> (Option<i32>, String, Stri
             let word = part.trim_end_matches(|letter| !is_of_word(letter));
             shown += match word {
                 word if is_time(word) => "TIME",
-                // Keys, thumbprints, secrets.
-                word if word.len() >= 43 => "RANDOM",
+                // Keys, thumbprints, secrets and their names.
+                word if word.len() >= 43 || word.starts_with("sha256:") => "RANDOM",
                 word => word,
             };
             shown += &part[word.len()..];

@@ -39,14 +39,14 @@ const TURNS: usize = 3;
 /// Honest requests come at this pace.
 const PACE: Duration = Duration::from_millis(20);
 
-struct Platform {
-    server: Server,
+pub(crate) struct Platform {
+    pub(crate) server: Server,
     publisher: Publisher,
     key: std::sync::Arc<Key>,
 }
 
 impl Platform {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let server = Server::start_with(CONFIGURATION);
         let key = Key::generate(Algorithm::Es256);
         let publisher = Publisher::apart(&[&key]);
@@ -82,7 +82,7 @@ impl Platform {
         }
     }
 
-    fn jwt(&self) -> Maker {
+    pub(crate) fn jwt(&self) -> Maker {
         Maker {
             iss: self.publisher.issuer.clone(),
             aud: self.server.issuer.clone(),
@@ -93,14 +93,14 @@ impl Platform {
 
 /// Makes JWTs of the platform.
 #[derive(Clone)]
-struct Maker {
+pub(crate) struct Maker {
     iss: String,
     aud: String,
     key: std::sync::Arc<Key>,
 }
 
 impl Maker {
-    fn jwt(&self, tenant: &str) -> Jwt {
+    pub(crate) fn jwt(&self, tenant: &str) -> Jwt {
         let now = SystemClock.now().seconds();
         let kid = self.key.key_id().unwrap_or_default();
         let jwt = Jwt::default().header("alg", quote("ES256"));
@@ -114,18 +114,18 @@ impl Maker {
             .claim("exp", (now + 60).to_string())
     }
 
-    fn request(&self, jwt: &Jwt, key: &Key, sender: &str) -> String {
+    pub(crate) fn request(&self, jwt: &Jwt, key: &Key, sender: &str) -> String {
         let token = jwt.sign(key);
         token_request(&[("grant_type", JWT_BEARER), ("assertion", &token)], sender)
     }
 
-    fn honest(&self) -> String {
+    pub(crate) fn honest(&self) -> String {
         self.request(&self.jwt("42"), &self.key, "198.51.100.7")
     }
 }
 
 /// Honest requests for the length of a phase; each of them is granted.
-fn honest(platform: &Platform, maker: &Maker, times: &mut Times) {
+pub(crate) fn honest(platform: &Platform, maker: &Maker, times: &mut Times) {
     let mut connection = Connection::open(platform.server.address);
     let started = Instant::now();
     let mut due = started;

@@ -2,4 +2,5 @@
 
 use grantor_testkit::binary as support;
 mod floods;
+mod large;
 mod timing;

@@ -1,6 +1,6 @@
 //! Clients in SQLite.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use grantor::{
@@ -37,46 +37,72 @@ impl ClientEnds for SqliteStore {
     async fn clients_ending(
         &self,
         now: UnixTime,
-        until: UnixTime,
-        limit: u32,
+        within: Duration,
+        limit: usize,
     ) -> Result<Vec<ClientId>, StoreError> {
-        let read = move |connection: &Connection| ending(connection, [now, until], limit);
+        let (before, after) = (now.minus(within), now.plus(within));
+        let read = move |connection: &Connection| {
+            let mut found = ending(connection, &COMING, [now, after], limit)?;
+            found.sort_unstable();
+            let mut over = ending(connection, &OVER, [before, now], limit)?;
+            over.sort_unstable_by(|one, other| other.cmp(one));
+            Ok([found, over].map(|part| first_of(part, limit)).concat())
+        };
         self.0.lists.read(read).await
     }
 }
 
-/// Each of these is read from an index, as far as it is wanted.
+/// From `?1` on and before `?2`, each in the order of an index.
+const COMING: [&str; 2] = [
+    "SELECT ends_at, id FROM client_key_end CROSS JOIN client ON client.number = client_key_end.client \
+        WHERE ends_at >= ?1 AND ends_at < ?2 AND enabled = 1 ORDER BY ends_at",
+    "SELECT expires_at, id FROM client_secret CROSS JOIN client ON client.id = client_secret.client \
+        WHERE expires_at >= ?1 AND expires_at < ?2 AND enabled = 1 ORDER BY expires_at",
+];
+const OVER: [&str; 2] = [
+    "SELECT ends_at, id FROM client_key_end CROSS JOIN client ON client.number = client_key_end.client \
+        WHERE is_last = 1 AND ends_at >= ?1 AND ends_at < ?2 AND enabled = 1 ORDER BY ends_at DESC",
+    "SELECT expires_at, id FROM client_secret AS secret CROSS JOIN client ON client.id = secret.client \
+        WHERE expires_at >= ?1 AND expires_at < ?2 AND enabled = 1 AND NOT EXISTS ( \
+            SELECT 1 FROM client_secret AS other WHERE other.client = secret.client \
+            AND (other.expires_at IS NULL OR other.expires_at > secret.expires_at) \
+        ) ORDER BY expires_at DESC",
+];
+
+/// The ends that these queries find, of `limit` clients each.
 fn ending(
     connection: &Connection,
-    [now, until]: [UnixTime; 2],
-    limit: u32,
-) -> Result<Vec<ClientId>, Failure> {
-    // ?1 is now, ?2 the end, ?3 the limit.
-    let ends = |is_coming: &str, order: &str| {
-        let [of_keys, of_secrets] =
-            ["ends_at", "expires_at"].map(|column| is_coming.replace("{}", column));
-        format!(
-            "SELECT id FROM (
-                SELECT * FROM (
-                    SELECT id, ends_at FROM client_key_end CROSS JOIN client ON client.number = client_key_end.client
-                    WHERE {of_keys} ORDER BY ends_at {order} LIMIT ?3
-                ) UNION ALL SELECT * FROM (
-                    SELECT client AS id, expires_at AS ends_at FROM client_secret WHERE {of_secrets} ORDER BY expires_at {order} LIMIT ?3
-                )
-            ) ORDER BY ends_at {order} LIMIT ?3"
-        )
-    };
+    queries: &[&str],
+    [from, until]: [UnixTime; 2],
+    limit: usize,
+) -> Result<Vec<(i64, ClientId)>, Failure> {
     let mut found = Vec::new();
-    for query in [ends("{} >= ?1 AND {} < ?2", "ASC"), ends("{} < ?1", "DESC")] {
-        let mut statement = connection.prepare_cached(&query)?;
-        let values = (now.millis(), until.millis(), limit);
-        let rows = statement.query_map(values, |row| row.get::<_, String>(0))?;
-        for id in rows {
+    for query in queries {
+        let mut statement = connection.prepare_cached(query)?;
+        let mut rows = statement.query((from.millis(), until.millis()))?;
+        let mut clients = BTreeSet::new();
+        while clients.len() < limit
+            && let Some(row) = rows.next()?
+        {
             // A name that somebody wrote there by hand and that is none hides no other.
-            found.extend(ClientId::parse(&id?).ok());
+            if let Ok(id) = ClientId::parse(&row.get::<_, String>(1)?) {
+                clients.insert(id.clone());
+                found.push((row.get(0)?, id));
+            }
         }
     }
     Ok(found)
+}
+
+/// The first clients, each once.
+fn first_of(found: Vec<(i64, ClientId)>, limit: usize) -> Vec<ClientId> {
+    let mut clients = Vec::new();
+    for (_, id) in found {
+        if clients.len() < limit && !clients.contains(&id) {
+            clients.push(id);
+        }
+    }
+    clients
 }
 
 impl Stored for Client {

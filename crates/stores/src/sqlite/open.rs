@@ -69,6 +69,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
         "../../migrations/0025_signing_key_records.sql"
     )),
     M::up(include_str!("../../migrations/0026_subject_name.sql")),
+    M::up(include_str!("../../migrations/0027_key_ends.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

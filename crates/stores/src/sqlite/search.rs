@@ -433,10 +433,7 @@ mod tests {
             is_by_index::<Client>(&filter, "a", index);
         }
         for (filter, index) in [
-            (
-                json!({"q": "a"}),
-                "COVERING INDEX sqlite_autoindex_subject_1 (id>?)",
-            ),
+            (json!({"q": "a"}), "COVERING INDEX subject_by_name (id>?)"),
             (json!({"enabled": false}), "subject_disabled (id>?)"),
             (
                 json!({"managed_by": "team"}),

@@ -437,7 +437,9 @@ impl PublicJwks {
         for (index, jwk) in self.keys.iter().enumerate() {
             let name = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
             if !names.insert(name) {
-                let detail = "a key before has its kid; give each key one of its own";
+                let detail = format!(
+                    "key {index} has the kid of a key before it; give each key one of its own"
+                );
                 faults.push(Fault::new(JWKS, detail).at(KEYS).at(index));
             }
         }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -590,29 +591,41 @@ impl ClientEnds for MemoryStore {
     async fn clients_ending(
         &self,
         now: UnixTime,
-        until: UnixTime,
-        limit: u32,
+        within: Duration,
+        limit: usize,
     ) -> Result<Vec<ClientId>, StoreError> {
         let registered = lock(&self.registered);
-        let mut ends: Vec<_> = registered
-            .clients
-            .values()
-            .flat_map(|client| {
-                let keys = client.keys().iter().filter_map(|key| key.expires_at).min();
-                let secrets = client.secrets().iter();
-                let secrets = secrets.filter_map(|secret| secret.expires_at);
-                keys.into_iter()
-                    .chain(secrets)
-                    .map(|at| (at, client.id().clone()))
-            })
-            .collect();
-        ends.sort();
-        let within = ends.iter().filter(|(at, _)| (now..until).contains(at));
-        let before = ends.iter().rev().filter(|(at, _)| *at < now);
-        let limit = limit as usize;
-        let found = within.take(limit).chain(before.take(limit));
-        Ok(found.map(|(_, id)| id.clone()).collect())
+        let (mut coming, mut over) = (Vec::new(), Vec::new());
+        for client in registered.clients.values() {
+            if !client.metadata().enabled {
+                continue;
+            }
+            let keys: Vec<_> = client.keys().iter().map(|key| key.expires_at).collect();
+            let secrets = client.secrets().iter().map(|secret| secret.expires_at);
+            let secrets: Vec<_> = secrets.collect();
+            let all = keys.iter().chain(&secrets).flatten();
+            let next = all.filter(|at| (now..now.plus(within)).contains(at)).min();
+            coming.extend(next.map(|at| (*at, client.id().clone())));
+            let last = [&keys, &secrets]
+                .into_iter()
+                .filter_map(|ends| last_of(ends));
+            let last = last
+                .filter(|at| (now.minus(within)..now).contains(at))
+                .max();
+            over.extend(last.map(|at| (at, client.id().clone())));
+        }
+        coming.sort();
+        over.sort();
+        let over = over.into_iter().rev().take(limit);
+        let found = coming.into_iter().take(limit).chain(over);
+        Ok(found.map(|(_, id)| id).collect())
     }
+}
+
+/// When the last of all ends, if each does.
+fn last_of(ends: &[Option<UnixTime>]) -> Option<UnixTime> {
+    let all: Option<Vec<_>> = ends.iter().copied().collect();
+    all?.into_iter().max()
 }
 
 #[async_trait]

@@ -1,11 +1,8 @@
 //! The overview.
 
-use std::time::Duration;
-
 use askama::Template;
 use grantor::{
     admin::{ClientFilter, StatisticsDocument, StatisticsQuery},
-    clock::time_text,
     server::Body,
     storage::{CountBy, CountStep},
     types::ClientId,
@@ -95,8 +92,6 @@ struct EndRow {
 
 /// Legacy clients that are named.
 const LEGACY: usize = 10;
-/// What ends within this time is listed.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
 
 impl Page for OverviewPage {
     type Path = ();
@@ -114,7 +109,6 @@ impl Page for OverviewPage {
         let outcomes = Counts::of(&counted(visit, span, CountBy::Outcome).await?);
         let rules = Counts::of(&counted(visit, span, CountBy::Rule).await?);
         let charts = statistics::Charts(statistics::Words(language));
-        let until = time_text(now.plus(SOON));
         let client = |id: &ClientId| visit.at("/clients/{client}", &[id.as_str()]);
         let more_legacy = found.more_legacy || found.legacy.len() > LEGACY;
         let legacy_clients = found.legacy.iter().take(LEGACY);
@@ -134,7 +128,7 @@ impl Page for OverviewPage {
                 .iter()
                 .map(|end| row(visit, end, client(&end.client.client_id)))
                 .collect(),
-            all_ends: address(&visit.at("/clients", &[]), &[("ends_before", until)], &[]),
+            all_ends: address(&visit.at("/clients", &[]), &[("ends_within", "30")], &[]),
             legacy: legacy_clients.map(|id| (client(id), id.clone())).collect(),
             all_legacy: more_legacy.then(|| legacy(visit)),
             shell: visit.shell(),

@@ -43,18 +43,12 @@ fn m120_nothing_is_wrong_is_said_at_first_sight() {
 #[test]
 fn m120_what_ends_is_told_where_nothing_is_left_then_and_what_can_be_done() {
     let server = Server::start();
-    server.client("lonely", &["--generate-key", "--expires", "9d"]);
-    server.client("paired", &["--generate-key", "--expires", "5d"]);
-    server.ok(&[
-        "client",
-        "add-key",
-        "paired",
-        "--generate-key",
-        "--out",
-        "/dev/null",
-    ]);
-    server.client("later", &["--generate-key", "--expires", "60d"]);
-    server.client("gone", &["--generate-key", "--expires", "3d"]);
+    server.client("lonely", &["--generate-key", "--key-lifetime", "9d"]);
+    server.client("paired", &["--generate-key", "--key-lifetime", "5d"]);
+    let next = ["client", "add-key", "paired", "--generate-key"];
+    server.ok(&[&next[..], &["--out", "paired-2.json"]].concat());
+    server.client("later", &["--generate-key", "--key-lifetime", "60d"]);
+    server.client("gone", &["--generate-key", "--key-lifetime", "3d"]);
     server.ok(&["client", "disable", "gone"]);
     let mut console = server.console();
     let shown = attention(&mut console);
@@ -67,10 +61,14 @@ fn m120_what_ends_is_told_where_nothing_is_left_then_and_what_can_be_done() {
         assert!(!shown.contains(other), "{other}: {shown}");
     }
     let page = console.page("");
+    let next = "href=\"/console/clients/lonely/keys/new\"";
+    assert!(page.body.contains(next), "{page:?}");
+    let all = "/console/clients?ends_within=30";
+    assert!(page.body.contains(&format!("href=\"{all}\"")), "{page:?}");
+    let all = console.page(all);
     assert!(
-        page.body
-            .contains("href=\"/console/clients/lonely/keys/new\""),
-        "{page:?}"
+        all.body.contains("lonely") && !all.body.contains("later"),
+        "{all:?}"
     );
     let (_, ends) = page.body.split_once("id=\"ends-card\"").expect("the card");
     let ends = ends.split("</section>").next().unwrap_or_default();
@@ -107,6 +105,14 @@ fn m120_what_is_refused_again_and_again_is_told_with_its_party_and_rule() {
         let sent = server.token(&[("grant_type", JWT_BEARER), ("assertion", &jwt)]);
         assert_eq!(sent.error(), "invalid_grant");
         if number == 9 {
+            server.wait_until("all are on record", || {
+                console
+                    .page("/decisions?refused=true")
+                    .body
+                    .matches(">9<")
+                    .count()
+                    > 0
+            });
             let shown = attention(&mut console);
             assert!(!shown.contains("partner-a"), "so few are usual: {shown}");
         }
@@ -187,15 +193,22 @@ fn m120_legacy_clients_that_name_only_the_issuer_are_ready_to_be_strict() {
 
 #[test]
 fn m120_senders_that_wait_are_told() {
-    let server = Server::start_with("[limits]\nclient_failures_per_minute = 2\n");
+    let limits = "client_failures_per_minute = 2";
+    let admin = "[admin]\nenabled = true";
+    let server = Server::start_with(&format!(
+        "behind_proxy = true\n[limits]\n{limits}\n{admin}\n"
+    ));
+    server.client("billing", &["--auth", "client_secret_post"]);
     let mut console = server.console();
-    for _ in 0..4 {
-        server.token(&[
-            ("grant_type", "client_credentials"),
-            ("client_id", "nobody"),
-            ("client_secret", "wrong"),
-        ]);
-    }
+    let guess = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "billing"),
+        ("client_secret", "wrong"),
+    ];
+    let guess = || server.post("/token", &guess, &[("X-Forwarded-For", "198.51.100.1")]);
+    assert_eq!([guess().status, guess().status], [400, 400]);
+    assert!(!attention(&mut console).contains("have to wait"));
+    assert_eq!(guess().status, 429);
     server.wait_until("it is told", || {
         attention(&mut console).contains("have to wait")
     });

@@ -177,7 +177,7 @@ fn m127_m113_a_trust_is_changed_made_a_shadow_turned_off_reported_and_deleted() 
     assert_eq!(console.open("/trusts/deploy/mode?mode=x").status, 400);
     let report = console.page("/trusts/deploy/report");
     assert!(
-        report.body.contains("Nothing was not taken. Good."),
+        report.body.contains("No JWT was turned away. Good."),
         "{report:?}"
     );
     let list = console.page("/trusts?issuer=github-actions");

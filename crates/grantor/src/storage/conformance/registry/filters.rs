@@ -1,6 +1,6 @@
 //! A filter finds what passes it, whatever a backend finds it by, and cursors are of one list.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -310,26 +310,35 @@ pub async fn ma13_a_cursor_is_of_one_list_and_to_the_letter<S: Hooked>([one, two
     );
 }
 
-/// The first to end first, then what has ended, the last first; what never ends is not there.
+/// The first to end first, then those that have nothing left, the last first. What never ends, ends
+/// long before or after, or belongs to a disabled client is not there.
 pub async fn clients_are_found_by_when_their_keys_end<S: Hooked>([one, other]: Two<S>) {
     let key = r#"{"kty":"EC","kid":"k"}"#;
-    for (name, keys, secret) in [
-        ("never", &[None][..], None),
-        ("soon", &[Some(at(200)), Some(at(900))], None),
-        ("sooner", &[None, Some(at(150))], None),
-        ("later", &[Some(at(5_000))], None),
-        ("over", &[Some(at(20)), Some(at(300))], None),
-        ("just over", &[Some(at(90))], None),
-        ("by secret", &[], Some(at(160))),
+    for (name, keys, secrets) in [
+        ("never", &[None][..], &[][..]),
+        ("soon", &[Some(at(1_100)), Some(at(1_800))], &[]),
+        ("sooner", &[None, Some(at(1_050))], &[]),
+        ("later", &[Some(at(5_000))], &[]),
+        ("over", &[Some(at(200)), Some(at(500))], &[]),
+        ("just over", &[Some(at(990))], &[]),
+        ("long over", &[Some(at(50))], &[]),
+        ("rotated", &[Some(at(400)), None], &[]),
+        ("soon again", &[Some(at(900)), Some(at(1_500))], &[]),
+        ("off", &[Some(at(1_020))], &[]),
+        ("by secret", &[], &[Some(at(1_060))]),
+        ("secret over", &[], &[Some(at(300)), Some(at(700))]),
+        ("secret rotated", &[], &[None, Some(at(800))]),
     ] {
-        let method = match secret {
-            Some(_) => AuthMethod::CLIENT_SECRET_BASIC,
-            None => AuthMethod::PRIVATE_KEY_JWT,
+        let method = match keys {
+            [] => AuthMethod::CLIENT_SECRET_BASIC,
+            _ => AuthMethod::PRIVATE_KEY_JWT,
         };
-        let metadata = ClientMetadata::new(id(name), method, NOW);
+        let mut metadata = ClientMetadata::new(id(name), method, NOW);
+        metadata.enabled = name != "off";
         let keys = keys.iter().map(|end| ClientKey::from_stored(key, *end));
-        let secrets = secret.map(|end| ClientSecret::digest("secret", Some(end)));
-        let client = Client::from_stored(metadata, keys.collect(), secrets.into_iter().collect());
+        let secrets = secrets.iter();
+        let secrets = secrets.map(|end| ClientSecret::digest("secret", *end));
+        let client = Client::from_stored(metadata, keys.collect(), secrets.collect());
         let client = client.expect("a client");
         one.clients()
             .create(client, &laws())
@@ -337,11 +346,13 @@ pub async fn clients_are_found_by_when_their_keys_end<S: Hooked>([one, other]: T
             .expect("created");
     }
     let found = async |limit| {
-        let found = other.clients_ending(at(100), at(1_000), limit).await;
+        let within = Duration::from_secs(900);
+        let found = other.clients_ending(at(1_000), within, limit).await;
         let found = found.expect("clients").into_iter();
         found.map(|id| id.to_string()).collect::<Vec<_>>()
     };
-    let all = ["sooner", "by secret", "soon", "just over", "over"];
-    assert_eq!(found(9).await, all);
+    let coming = ["sooner", "by secret", "soon", "soon again"];
+    let over = ["just over", "secret over", "over"];
+    assert_eq!(found(9).await, [&coming[..], &over].concat());
     assert_eq!(found(1).await, ["sooner", "just over"]);
 }
