@@ -38,6 +38,9 @@ pub trait Form: Sized + Send + Sync + 'static {
     const ROUTE: Route;
     /// The fields that hold something secret, and never come back.
     const SECRET: &'static [&'static str] = &[];
+    /// The fields that an address may fill in. No others: a stranger's link would fill in a form that
+    /// an operator sends as their own.
+    const FROM_QUERY: &'static [&'static str] = &[];
 
     /// Shows the form: empty, with what the query fills in, or as it was typed with what is wrong.
     fn show(
@@ -73,6 +76,9 @@ pub trait Leaf: Send + Sync {
     /// The fields that never come back.
     fn secret(&self) -> &'static [&'static str];
 
+    /// The fields that the query may fill in; of a page, it is a filter.
+    fn from_query(&self) -> Option<&'static [&'static str]>;
+
     /// Answers a GET. `typed` is what the query says.
     async fn get(
         &self,
@@ -103,6 +109,10 @@ impl<P: Page> Leaf for PageLeaf<P> {
 
     fn secret(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn from_query(&self) -> Option<&'static [&'static str]> {
+        None
     }
 
     async fn get(
@@ -139,6 +149,10 @@ impl<F: Form> Leaf for FormLeaf<F> {
 
     fn secret(&self) -> &'static [&'static str] {
         F::SECRET
+    }
+
+    fn from_query(&self) -> Option<&'static [&'static str]> {
+        Some(F::FROM_QUERY)
     }
 
     async fn get(

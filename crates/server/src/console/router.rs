@@ -56,9 +56,13 @@ impl Console {
         B::Error: Into<BodyError>,
     {
         let (head, body) = request.into_parts();
-        let mut response = match Box::pin(self.answer(&head, body)).await {
-            Ok(response) => response,
-            Err(error) => self.reject(&head, error, None),
+        let visitor = self.desk.visitor(self.server.context(), &head.headers);
+        let mut response = match visitor.await {
+            Ok(visitor) => match Box::pin(self.answer(&head, &visitor, body)).await {
+                Ok(response) => response,
+                Err(error) => self.reject(&head, error, None, blame_of(&visitor)),
+            },
+            Err(error) => self.reject(&head, error.into(), None, Blame::NoProof),
         };
         let choice = Choice::of(head.uri.query().unwrap_or_default());
         for cookie in choice.cookies(&self.desk.site) {
@@ -67,17 +71,20 @@ impl Console {
         response
     }
 
-    async fn answer<B>(self: &Arc<Self>, head: &Parts, body: B) -> Result<Response<Body>, Error>
+    async fn answer<B>(
+        self: &Arc<Self>,
+        head: &Parts,
+        visitor: &Visitor,
+        body: B,
+    ) -> Result<Response<Body>, Error>
     where
         B: http_body::Body + Send,
         B::Error: Into<BodyError>,
     {
-        let context = self.server.context();
-        let visitor = self.desk.visitor(context, &head.headers).await?;
         let below = self.below(head.uri.path()).unwrap_or_default();
         let found = self.routes.at(below).ok();
         let Some(found) = found else {
-            return self.nothing_here(head, &visitor).await;
+            return self.nothing_here(head, visitor).await;
         };
         let position = *found.value;
         let names = found.params.iter().map(|(_, value)| name_of(value));
@@ -97,21 +104,14 @@ impl Console {
             false => String::new(),
         };
         let leaf = &*self.leaves[position];
-        let (visit, typed, ticket) = match self.enter(head, &visitor, leaf, &body).await {
-            Ok(entered) => entered,
-            Err(error @ (Error::SignIn | Error::Anew)) => {
-                let secret = visitor.secret.as_ref();
-                let sent = is_post.then(|| Typed::of(&body).without(leaf.secret()));
-                return Ok(self.sign_in_first(head, secret, sent, &error));
-            }
-            Err(error) => return Err(error),
+        let Some(entered) = self.enter(head, visitor, leaf, &body) else {
+            let secret = visitor.secret.as_ref();
+            let sent = is_post.then(|| Typed::of(&body).without(leaf.secret()));
+            return Ok(self.sign_in_first(head, secret, sent, &Error::SignIn));
         };
-        let names = names.ok_or(Error::NothingHere);
         let asked = Asked {
-            visit,
-            typed,
-            ticket,
-            names,
+            entered,
+            names: names.ok_or(Error::NothingHere),
             position,
             is_post,
         };
@@ -131,27 +131,31 @@ impl Console {
         }
     }
 
-    /// Lets an operator in: signed in, with a role that suffices, and for what is grave only with a
-    /// proof that is fresh. Whether a form has the ticket of its page is for [`Console::done`].
-    async fn enter(
+    /// Lets an operator in who is signed in. Whether the operator may do what is asked is for
+    /// [`Console::done`].
+    fn enter(
         self: &Arc<Self>,
         head: &Parts,
         visitor: &Visitor,
         leaf: &dyn Leaf,
         body: &str,
-    ) -> Result<(Visit, Typed, Result<(), Refusal>), Error> {
+    ) -> Option<Entered> {
         let context = self.server.context();
         let route = leaf.route();
         let (Some(session), Some(secret), Some(operator)) =
             (&visitor.session, &visitor.secret, &visitor.operator)
         else {
-            return Err(Error::SignIn);
+            return None;
         };
         let is_post = head.method == Method::POST;
         let query = Typed::of(head.uri.query().unwrap_or_default());
-        let typed = match is_post {
-            true => Typed::of(body),
-            false => held(self, head, secret, &query).unwrap_or_else(|| query.clone()),
+        let typed = match (is_post, leaf.from_query()) {
+            (true, _) => Typed::of(body),
+            (false, None) => query.clone(),
+            (false, Some(fields)) => {
+                let held = held(self, head, secret, &query);
+                held.unwrap_or_else(|| query.keeping(fields))
+            }
         };
         let below = self.below(head.uri.path()).unwrap_or_default();
         let notice = query
@@ -162,7 +166,8 @@ impl Console {
         if let Some(Sender(address)) = head.extensions.get::<Sender>() {
             actor = actor.from_address(*address);
         }
-        actor.reason = reason(&typed)?;
+        let reason = reason(&typed);
+        actor.reason = reason.as_ref().ok().cloned().flatten();
         let admin = Administration::new(
             self.config.clone(),
             self.store.clone(),
@@ -181,9 +186,6 @@ impl Console {
             notice,
             list: query.list(),
         };
-        if !visit.may(route.needs) {
-            return Err(Error::Role(route.needs));
-        }
         let ticket = match is_post {
             true => {
                 let sent = typed.value(TICKET).filter(|_| !typed.is_double(TICKET));
@@ -192,11 +194,12 @@ impl Console {
             }
             false => Ok(()),
         };
-        if let (true, Err(anew)) = (route.is_grave, visit.check_fresh()) {
-            ticket?;
-            return Err(anew);
-        }
-        Ok((visit, typed, ticket))
+        Some(Entered {
+            visit,
+            typed,
+            ticket,
+            reason: reason.map(drop),
+        })
     }
 
     /// On to where one signs in, and afterwards to what was asked for. A form comes back as it was
@@ -227,18 +230,31 @@ impl Console {
         }
     }
 
-    /// Makes the page, or does what the form asks for; of a form that is refused, the form again.
+    /// Makes the page, or does what the form asks for; of a form that is refused, the form again. For
+    /// an operator whose role suffices, and whose proof is fresh where it is grave.
     async fn done(self: Arc<Self>, head: &Parts, asked: Asked) -> Response<Body> {
         let Asked {
-            visit,
-            typed,
-            ticket,
+            entered,
             names,
             position,
             is_post,
         } = asked;
+        let Entered {
+            visit,
+            typed,
+            ticket,
+            reason,
+        } = entered;
         let leaf = &*self.leaves[position];
         let done = async {
+            let route = leaf.route();
+            if !visit.may(route.needs) {
+                return Err(Error::Role(route.needs));
+            }
+            if let (true, Err(anew)) = (route.is_grave, visit.check_fresh()) {
+                ticket?;
+                return Err(anew);
+            }
             let names = &names?;
             if !is_post {
                 return leaf.get(&visit, names, &typed).await;
@@ -253,14 +269,18 @@ impl Console {
                     .record_refusal(NAME, &head.extensions, None, refusal);
                 return Ok(page);
             }
-            if leaf.route().shows_once {
-                let ticket = typed.value(TICKET).unwrap_or_default();
-                match self.desk.use_up(visit.context(), ticket).await {
-                    Err(StoreError::Exists(_)) => return Err(Error::Shown),
-                    used => used?,
+            let posted = async {
+                reason?;
+                if route.shows_once {
+                    let ticket = typed.value(TICKET).unwrap_or_default();
+                    match self.desk.use_up(visit.context(), ticket).await {
+                        Err(StoreError::Exists(_)) => return Err(Error::Shown),
+                        used => used?,
+                    }
                 }
-            }
-            match leaf.post(&visit, names, &typed).await {
+                leaf.post(&visit, names, &typed).await
+            };
+            match posted.await {
                 Ok(Done::Answer(page)) => Ok(page),
                 Ok(Done::Go(path, notice)) => Ok(go(&visit, &visit.secret, &path, &notice)),
                 Ok(Done::GoAs(secret, path, notice)) => {
@@ -283,7 +303,7 @@ impl Console {
                 let sent = is_post.then(|| typed.without(leaf.secret()));
                 self.sign_in_first(head, Some(&visit.secret), sent, &Error::Anew)
             }
-            Err(error) => self.reject(head, error, Some(&visit)),
+            Err(error) => self.reject(head, error, Some(&visit), Blame::None),
         }
     }
 
@@ -297,7 +317,13 @@ impl Console {
     }
 
     /// Says why there is no page, and keeps it on record.
-    fn reject(&self, head: &Parts, error: Error, visit: Option<&Visit>) -> Response<Body> {
+    fn reject(
+        &self,
+        head: &Parts,
+        error: Error,
+        visit: Option<&Visit>,
+        blame: Blame,
+    ) -> Response<Body> {
         let frame = frame(self, &head.headers, &head.uri);
         let words = Words(frame.language());
         let (heading, sentence) = told(words, &error);
@@ -310,11 +336,6 @@ impl Console {
         let place = match (&error, visit) {
             (Error::Shown, Some(visit)) => visit.here(),
             _ => self.desk.site.path(super::PATH),
-        };
-        // Anybody can ask for what is not there.
-        let blame = match visit {
-            Some(_) => Blame::None,
-            None => Blame::NoProof,
         };
         let refusal = refusal_of(error).blaming(blame);
         let recorded = self
@@ -398,15 +419,30 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
     }
 }
 
-/// A request of an operator who was let in.
-struct Asked {
+/// An operator who was let in, and what was typed.
+struct Entered {
     visit: Visit,
     typed: Typed,
-    /// Whether its form came from our page.
+    /// Whether the form came from our page.
     ticket: Result<(), Refusal>,
+    /// Whether the reason that it gives can be one.
+    reason: Result<(), Error>,
+}
+
+/// A request of an operator who was let in.
+struct Asked {
+    entered: Entered,
     names: Result<Vec<String>, Error>,
     position: usize,
     is_post: bool,
+}
+
+/// Anybody can ask for what is not there.
+fn blame_of(visitor: &Visitor) -> Blame {
+    match visitor.session {
+        Some(_) => Blame::None,
+        None => Blame::NoProof,
+    }
 }
 
 /// What the operator may change: by the role, in the state that the form was made from, and what files

@@ -95,6 +95,14 @@ impl Typed {
         }
     }
 
+    /// The same with these fields alone.
+    #[must_use]
+    pub fn keeping(&self, names: &[&str]) -> Self {
+        let mut kept = self.clone();
+        kept.fields.retain(|(name, _)| names.contains(&&**name));
+        kept
+    }
+
     /// The same without these fields.
     #[must_use]
     pub fn dropping(&self, names: &[&str]) -> Self {

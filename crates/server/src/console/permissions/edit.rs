@@ -55,6 +55,7 @@ impl Form for NewPage {
     type Path = ();
 
     const ROUTE: Route = Route::form("/permissions/new", Section::Permissions);
+    const FROM_QUERY: &'static [&'static str] = &["client", "subject"];
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());

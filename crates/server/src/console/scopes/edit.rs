@@ -48,6 +48,7 @@ impl Form for NewPage {
     type Path = ();
 
     const ROUTE: Route = Route::form("/scopes/new", Section::Scopes);
+    const FROM_QUERY: &'static [&'static str] = &["name"];
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());

@@ -74,6 +74,7 @@ impl Form for NewPage {
     type Path = ();
 
     const ROUTE: Route = Route::form("/trusts/new", Section::Trusts);
+    const FROM_QUERY: &'static [&'static str] = &["issuer"];
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());

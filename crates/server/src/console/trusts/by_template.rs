@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     TRUST,
-    by_hand::{fault_of_client, none_of},
+    by_hand::{fault_of_client, issuer_of, none_of},
     fields,
     words::Words,
 };
@@ -64,29 +64,35 @@ fn field_of(option: &TemplateOption) -> String {
     format!("options/{}", option.name)
 }
 
-/// The form of a template, with the options that make this issuer.
+/// The form of a template, for this issuer.
 pub fn place(visit: &Visit, template: &Template, issuer: &IssuerDocument) -> String {
-    let options = template.options_of(issuer.iss.as_str()).unwrap_or_default();
-    let named = options.into_iter().map(|(name, value)| {
-        let value = if value.is_empty() {
-            "true".to_owned()
-        } else {
-            value
-        };
-        (format!("options/{name}"), value)
-    });
-    let template = (TEMPLATE.to_owned(), template.name.clone());
-    let fields: Vec<_> = [template].into_iter().chain(named).collect();
+    let fields = [
+        (TEMPLATE, template.name.as_str()),
+        (ISSUER, issuer.name.as_str()),
+    ];
     address(&visit.at("/issuers/new", &[]), &fields, &[])
+}
+
+/// With the options that make this issuer.
+fn filled(typed: Typed, template: &Template, issuer: &IssuerDocument) -> Typed {
+    let options = template.options_of(issuer.iss.as_str()).unwrap_or_default();
+    let named = options.into_iter();
+    named.fold(typed, |typed, (name, value)| {
+        let value = if value.is_empty() { "true" } else { &value };
+        typed.filling(&format!("options/{name}"), value)
+    })
 }
 
 /// The field that says which template.
 const TEMPLATE: &str = "template";
+/// Of which issuer its options are, where one is known.
+const ISSUER: &str = "issuer";
 
 impl Form for ByTemplatePage {
     type Path = ();
 
     const ROUTE: Route = Route::form("/issuers/new", Section::Issuers);
+    const FROM_QUERY: &'static [&'static str] = &[TEMPLATE, ISSUER];
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
@@ -111,6 +117,11 @@ impl Form for ByTemplatePage {
             name => Templates::get(name)?,
         };
         trail.push((here.clone(), words.choose_platform().to_owned()));
+        let issuer = issuer_of(visit, typed.text(ISSUER)).await?;
+        let typed = &typed.or_else(|typed| match &issuer {
+            Some(issuer) => filled(typed, template, issuer),
+            None => typed,
+        });
         let view = View {
             summary: Summary::of(typed),
             words,

@@ -22,6 +22,7 @@ impl Form for ModePage {
     type Path = Name;
 
     const ROUTE: Route = Route::form("/trusts/{trust}/mode", Section::Trusts);
+    const FROM_QUERY: &'static [&'static str] = &[MODE];
 
     async fn show(visit: &Visit, name: &Name, typed: &Typed) -> Result<Response<Body>, Error> {
         let trust = visit.ask(Input::<ShowTrust>::at(name.clone())).await?;

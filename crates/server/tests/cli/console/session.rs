@@ -1,7 +1,12 @@
 //! Sessions of the console: when they end, what is asked for anew, and what becomes of a form that
 //! was open meanwhile.
 
-use grantor_testkit::binary::{Answer, Server, browser::Browser, clock::Clock, console::Console};
+use grantor_testkit::binary::{
+    Answer, Server,
+    browser::{Browser, Form},
+    clock::Clock,
+    console::Console,
+};
 
 const PASSWORD: &str = "correct horse battery staple";
 const OTHER: &str = "a quite different sentence";
@@ -229,4 +234,61 @@ fn m187_a_form_that_was_open_too_long_comes_back_filled_in_and_is_not_done() {
     assert!(refused.body.contains("value=\"it leaks\""), "{refused:?}");
     let sent = console.browser.submit(&refused.filled(&form.action), &[]);
     assert!(sent.body.contains("is disabled"), "{sent:?}");
+}
+
+#[test]
+fn ma21_a_strangers_link_fills_in_no_form() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key", "--display-name", "Billing"]);
+    server.ok(&["subject", "create", "alice"]);
+    let mut console = server.console();
+    let plain = console.form("/clients/billing/edit");
+    let evil = "https%3A%2F%2Fevil.example%2Fkeys";
+    for query in [
+        format!("jwks_uri={evil}"),
+        "client_name=Evil".to_owned(),
+        "reason=x".to_owned(),
+        format!("reason=x&jwks_uri={evil}&override=true"),
+    ] {
+        let filled = console.page(&format!("/clients/billing/edit?{query}"));
+        let values = |form: Form| {
+            let fields = form.fields.into_iter();
+            fields.filter(|(name, _)| name != "t").collect::<Vec<_>>()
+        };
+        let form = filled.filled("/console/clients/billing/edit");
+        assert_eq!(values(form), values(plain.clone()), "{query}");
+    }
+    let role = console.form("/operators/new?role=owner&id=mallory");
+    assert!(!role.fields.iter().any(|(_, value)| value == "mallory"));
+    // The control: links of our own pages name the client and the subject of a permission.
+    let own = console.form("/permissions/new?client=billing&subject=alice&scope=read");
+    let value = |name: &str| own.fields.iter().find(|(field, _)| field == name);
+    let is = |name: &str, expected: &str| value(name).is_some_and(|(_, value)| value == expected);
+    assert!(is("client", "billing") && is("subject", "alice"), "{own:?}");
+    assert!(is("scope", ""), "{own:?}");
+}
+
+#[test]
+fn m114_a_reason_that_can_be_none_is_said_at_its_field_and_nothing_is_lost() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key"]);
+    let mut console = server.console();
+    let form = console.form("/clients/billing/edit");
+    let long = "x".repeat(257);
+    let typed = [("client_name", "Billing 2"), ("reason", long.as_str())];
+    let refused = console.browser.submit(&form, &typed);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.body.contains("id=\"reason-fault\""), "{refused:?}");
+    let again = refused.filled(&form.action);
+    assert!(
+        again
+            .fields
+            .contains(&("client_name".into(), "Billing 2".into()))
+    );
+    assert!(again.fields.contains(&("reason".into(), long)));
+    // The control: a shorter one.
+    let sent = console
+        .browser
+        .submit(&again, &[("reason", "it was bought")]);
+    assert!(sent.body.contains("Billing 2"), "{sent:?}");
 }
