@@ -31,7 +31,7 @@ use crate::support::{
     flood::{Connection, Flood, Times, token_request},
 };
 
-const CONFIGURATION: &str = "[proxy]\ntrusted = [\"127.0.0.1\"]\n";
+const CONFIGURATION: &str = "[admin]\nenabled = true\n[proxy]\ntrusted = [\"127.0.0.1\"]\n";
 const PER_SECOND: u32 = 1000;
 /// Of the quiet and of the flood in one turn.
 const PHASE: Duration = Duration::from_secs(10);

@@ -160,7 +160,7 @@ fn ma21_ma24_a_form_that_skips_its_page_does_nothing() {
         form.fields.retain(|(field, _)| field != name);
         form
     };
-    let ticket_of = |form: &grantor_testkit::binary::browser::Form| {
+    let ticket_of = |form: &Form| {
         let ticket = form.fields.iter().find(|(name, _)| name == "t");
         ticket.expect("a ticket").1.clone()
     };
