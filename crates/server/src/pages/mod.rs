@@ -19,6 +19,7 @@ mod number;
 mod open;
 mod passkey;
 mod refusal;
+pub mod shell;
 mod sign_in;
 mod sign_out;
 mod site;

@@ -7,6 +7,7 @@ use grantor::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::words::Words;
+use crate::pages::shell::quoted;
 
 /// What is encoded in forms and URLs, and has a meaning in shells.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -184,15 +185,6 @@ fn of_app(words: Words, issuer: &Issuer, client: &ClientDocument) -> Vec<Snippet
     ]
 }
 
-/// A word of a shell's command, whatever is in it.
-fn quoted(text: &str) -> String {
-    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(each);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use grantor::types::ClientId;
@@ -201,17 +193,7 @@ mod tests {
     use crate::pages::Language;
 
     #[test]
-    fn m116_what_is_copied_into_a_shell_is_one_word_whatever_the_name() {
-        for (text, word) in [
-            ("billing.json", "billing.json"),
-            ("https://as.example/token", "https://as.example/token"),
-            ("$(rm -rf ~)", "'$(rm -rf ~)'"),
-            ("a'b", r"'a'\''b'"),
-            ("a b;c", "'a b;c'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(text), word);
-        }
+    fn m116_a_client_id_in_a_command_is_text_whatever_is_in_it() {
         let id = ClientId::parse("a$(id)\"'b").expect("a client id");
         let client = ClientDocument::new(id, AuthMethod::CLIENT_SECRET_BASIC);
         let issuer = Issuer::parse("https://as.example").expect("an issuer");

@@ -5,7 +5,7 @@ use grantor::{
     assertion::Usage,
 };
 
-use crate::console::Visit;
+use crate::{console::Visit, pages::shell::quoted};
 
 /// What a job does.
 pub struct Job {
@@ -47,7 +47,7 @@ impl Job {
 /// The request, for a shell.
 fn request(endpoint: &str, trust: &TrustDocument) -> String {
     let mut lines = vec![
-        format!("curl {endpoint}"),
+        format!("curl {}", quoted(endpoint)),
         "-d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned(),
     ];
     let client = trust.client.as_ref();
@@ -59,25 +59,4 @@ fn request(endpoint: &str, trust: &TrustDocument) -> String {
         .extend(resource.map(|resource| format!("--data-urlencode resource={}", quoted(resource))));
     lines.push("-d assertion=\"$JWT\"".to_owned());
     lines.join(" \\\n  ")
-}
-
-/// A word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-._/:@%+".contains(each);
-    match text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn m116_a_request_for_a_shell_quotes_what_is_no_word() {
-        assert_eq!(quoted("ci"), "ci");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("a'; rm -rf /; '"), r"'a'\''; rm -rf /; '\'''");
-    }
 }
