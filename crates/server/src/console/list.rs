@@ -37,8 +37,6 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// Of records: before this cursor.
     pub before: Option<String>,
-    /// What it is ordered by, where that can be chosen.
-    pub sort: Option<String>,
     /// In which form: `csv` or `json`; a page if absent.
     pub format: Option<String>,
 }
@@ -81,9 +79,7 @@ impl Pager {
             json: with("format", "json"),
         }
     }
-}
 
-impl Pager {
     /// Of records, the newest of which are on the first page.
     pub fn of_records<T>(visit: &Visit, filter: &impl Serialize, found: &Recorded<T>) -> Self {
         // Where there are fewer, there is nothing before.
@@ -213,10 +209,13 @@ impl Visit {
             after: None,
         };
         let mut writer = Writer::new(format, table);
-        let first = self.ask(list.input()).await?;
+        let turns = self.console.long.clone();
+        let first = {
+            let _turn = turns.acquire().await;
+            self.ask(list.input()).await?
+        };
         let mut begun = writer.head();
         begun += &list.written(&mut writer, first);
-        let turns = self.console.long.clone();
         let day = time::day(self.now());
         let name = format!("{}-{day}.{}", table.name, format.extension());
         let body = match list.after {

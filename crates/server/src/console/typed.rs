@@ -2,7 +2,6 @@
 //! members of the document that it makes, so that what is wrong with a member is wrong with its field.
 
 use grantor::{admin::Fault, jose};
-use jiff::civil::Date;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
@@ -12,7 +11,7 @@ use super::{Error, ListQuery, notice::DONE};
 use crate::{
     admin::{Content, Problem, Slug},
     cli::parse::duration,
-    pages::HELD,
+    pages::{HELD, time::moment},
 };
 
 /// The field of a form's ticket.
@@ -26,10 +25,7 @@ pub const REASON: &str = "reason";
 /// What the query of every page may say.
 const OF_PAGES: [&str; 5] = ["lang", "theme", "ui_locales", DONE, HELD];
 /// What the query of every list may say.
-const OF_LISTS: [&str; 4] = ["after", "before", "sort", "format"];
-
-/// Length of a day as fields send it: `2026-11-27`.
-const DAY: usize = 10;
+const OF_LISTS: [&str; 3] = ["after", "before", "format"];
 
 /// The fields of a form, or of a query.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +47,7 @@ impl Typed {
         }
     }
 
-    /// The same with another value in a field.
+    /// The same with this value in a field that was not sent.
     #[must_use]
     pub fn filling(mut self, name: &str, value: impl Into<String>) -> Self {
         if self.value(name).is_none() {
@@ -60,7 +56,7 @@ impl Typed {
         self
     }
 
-    /// The same with these values in a field that may have many.
+    /// The same with these values in a field that may have many and was not sent.
     #[must_use]
     pub fn filling_all<'a>(
         mut self,
@@ -271,7 +267,9 @@ impl<'t> Members<'t> {
         format!("{}{name}", self.within)
     }
 
-    fn wrong(mut self, name: &str, problem: impl Into<String>) -> Self {
+    /// Something is wrong with the field of a member.
+    #[must_use]
+    pub fn wrong(mut self, name: &str, problem: impl Into<String>) -> Self {
         let pointer = format!("/{}", self.field(name));
         self.faults.push(Fault::of(pointer, problem));
         self
@@ -364,11 +362,11 @@ impl<'t> Members<'t> {
     /// A length of time such as `90d`, in seconds; left out if nothing was typed.
     #[must_use]
     pub fn lasting(self, name: &str) -> Self {
-        match self.typed.text(name) {
+        match self.typed(name) {
             "" => self,
             text => match duration(text) {
                 Ok(length) => self.with(name, length.as_secs()),
-                Err(problem) => self.at_fault(name, problem),
+                Err(problem) => self.wrong(name, problem),
             },
         }
     }
@@ -376,7 +374,7 @@ impl<'t> Members<'t> {
     /// The same; null if nothing was typed.
     #[must_use]
     pub fn lasting_or_null(self, name: &str) -> Self {
-        match self.typed.text(name) {
+        match self.typed(name) {
             "" => self.with(name, Value::Null),
             _ => self.lasting(name),
         }
@@ -386,19 +384,10 @@ impl<'t> Members<'t> {
     /// out if nothing was typed.
     #[must_use]
     pub fn moment(self, name: &str) -> Self {
-        let text = self.typed.text(name);
-        match text.parse::<Date>() {
-            _ if text.is_empty() => self,
-            Ok(day) if text.len() == DAY => self.with(name, format!("{day}T00:00:00Z")),
-            _ => self.with(name, text),
+        match self.typed(name) {
+            "" => self,
+            text => self.with(name, moment(text)),
         }
-    }
-
-    /// Something else is wrong with this field.
-    #[must_use]
-    pub fn at_fault(mut self, name: &str, problem: impl Into<String>) -> Self {
-        self.faults.push(Fault::new(name, problem));
-        self
     }
 
     /// JSON, such as a key set; left out if nothing was typed.
@@ -441,17 +430,31 @@ impl<'t> Members<'t> {
     /// The document, if nothing is wrong with it.
     ///
     /// # Errors
-    /// All faults, as `/admin/v1` tells them.
+    /// All faults, those of fields and those that the document has all the same, as `/admin/v1` tells
+    /// them.
     pub fn body<C: Content>(self) -> Result<C, Error> {
-        if !self.faults.is_empty() {
-            return Err(Problem::at_fault(Slug::Invalid, self.faults).into());
-        }
         let text = Zeroizing::new(Value::Object(self.object).to_string());
         if text.len() > C::LARGEST {
             let detail = format!("This has more than {} octets.", C::LARGEST);
             return Err(Problem::new(Slug::TooLarge, detail).into());
         }
-        Ok(C::read(text.as_bytes())?)
+        let mut faults = self.faults;
+        match C::read(text.as_bytes()) {
+            Ok(document) if faults.is_empty() => return Ok(document),
+            Ok(_) => {}
+            Err(problem) if faults.is_empty() => return Err(problem.into()),
+            Err(problem) => {
+                // A member that was left out since it could not be read is not missing.
+                let is_new = |fault: &Fault| faults.iter().all(|own| own.pointer != fault.pointer);
+                let others = problem
+                    .errors
+                    .into_iter()
+                    .filter(is_new)
+                    .collect::<Vec<_>>();
+                faults.extend(others);
+            }
+        }
+        Err(Problem::at_fault(Slug::Invalid, faults).into())
     }
 }
 
@@ -502,6 +505,13 @@ mod tests {
         let within = within.refused(&Problem::at_fault(Slug::Invalid, faults));
         let at: Vec<_> = within.faults().map(|(field, _)| field.to_owned()).collect();
         assert_eq!(at, ["keys/jwks_uri", "keys"]);
+        let within = Typed::of("use%2Fgrace=1h&use%2Fend=2026-11-27&use%2Flife=soon&grace=2h");
+        let members = within.members().part("use", |part| {
+            part.lasting("grace").moment("end").lasting_or_null("life")
+        });
+        assert_eq!(members.faults[0].pointer, "/use/life");
+        let expected = serde_json::json!({"use": {"grace": 3600, "end": "2026-11-27T00:00:00Z"}});
+        assert_eq!(Value::Object(members.object), expected);
         let faults = vec![Fault::of("/redirect_uris/1", "is no URI")];
         let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults));
         assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));

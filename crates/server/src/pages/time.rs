@@ -1,7 +1,9 @@
 //! Times as pages show them: the moment in UTC, and how far away it is (M119).
 
+use std::borrow::Cow;
+
 use grantor::clock::UnixTime;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::Language;
 
@@ -9,10 +11,22 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Length of a day as fields send it: `2026-11-27`.
+pub const LETTERS_OF_DAY: usize = 10;
+
 /// The moment of a text that a document has (RFC 3339).
 pub fn of_text(text: &str) -> Option<UnixTime> {
     let at: Timestamp = text.parse().ok()?;
     Some(UnixTime::from_millis(at.as_millisecond()))
+}
+
+/// The moment that a field holds: RFC 3339, or a day, which begins at midnight UTC. Any other text is
+/// what it was.
+pub fn moment(text: &str) -> Cow<'_, str> {
+    match text.len() == LETTERS_OF_DAY && text.parse::<Date>().is_ok() {
+        true => format!("{text}T00:00:00Z").into(),
+        false => text.into(),
+    }
 }
 
 /// As `2026-11-27`.

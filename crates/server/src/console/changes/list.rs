@@ -55,22 +55,17 @@ impl Wanted {
     /// The day of which the form's field speaks.
     fn day(&self) -> &str {
         let text = self.since.as_deref().unwrap_or_default();
-        text.get(..DAY).unwrap_or_default()
+        text.get(..time::LETTERS_OF_DAY).unwrap_or_default()
     }
 }
-
-/// Letters of `2026-11-27`.
-const DAY: usize = 10;
 
 fn moment(text: Option<&str>) -> Result<Option<UnixTime>, Error> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let whole = match text.len() {
-        DAY => format!("{text}T00:00:00Z"),
-        _ => text.to_owned(),
-    };
-    time::of_text(&whole).map(Some).ok_or(Error::Filter)
+    time::of_text(&time::moment(text))
+        .map(Some)
+        .ok_or(Error::Filter)
 }
 
 #[derive(Template)]

@@ -99,7 +99,7 @@ impl Form for AddKeyPage {
             false => members.text("generate"),
             true => match public_keys::typed_keys(typed) {
                 Ok(keys) => members.with(JWKS, keys.unwrap_or_else(public_keys::none)),
-                Err(problem) => members.at_fault(JWKS, problem),
+                Err(problem) => members.wrong(JWKS, problem),
             },
         };
         let added = visit.ask(Input::<AddKeys>::with(id.clone(), members.body()?));

@@ -155,7 +155,7 @@ fn body(visit: &Visit, typed: &Typed) -> Result<ClientBody, Error> {
         members = match public_keys::typed_keys(typed) {
             Ok(Some(keys)) => members.with(JWKS, keys),
             Ok(None) => members.with("generate", ALGORITHM),
-            Err(problem) => members.at_fault(JWKS, problem),
+            Err(problem) => members.wrong(JWKS, problem),
         };
     }
     members.body()

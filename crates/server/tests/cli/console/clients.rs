@@ -2,7 +2,9 @@
 
 use std::{fs, process::Command};
 
-use grantor_testkit::binary::{Answer, Server, clock::Clock, console::Console, program};
+use grantor_testkit::binary::{
+    Answer, Server, browser::Form, clock::Clock, console::Console, program,
+};
 use serde_json::{Value, json};
 
 fn is_anew(page: &Answer) -> bool {
@@ -252,10 +254,21 @@ fn m115_ma26_what_is_shown_once_is_nowhere_afterwards() {
     assert_ne!(again.status, 200);
     // In another session it opens nothing.
     let mut other = server.console();
-    let mut stolen = other.form("/clients/new");
-    stolen.action = "/console/save".to_owned();
-    let t = other.page("/clients/billing");
-    assert!(!t.body.contains(private));
+    let own = make(&mut other, "other").filled("/console/save");
+    let ticket = |form: &Form| {
+        let mut fields = form.fields.iter();
+        let field = fields.find(|(name, _)| name == "t");
+        field.map(|(_, value)| value.clone()).expect("a ticket")
+    };
+    let refused = other.browser.submit(&save, &[("t", &ticket(&own))]);
+    assert!(
+        refused.header("content-disposition").is_none(),
+        "{refused:?}"
+    );
+    assert!(!refused.body.contains(private), "{refused:?}");
+    // The control: what was made in that session.
+    let saved = other.browser.submit(&own, &[]);
+    assert!(saved.header("content-disposition").is_some(), "{saved:?}");
     for path in [
         "/clients/billing",
         "/clients?format=json",
@@ -289,7 +302,7 @@ fn m115_what_is_saved_is_what_was_shown_in_this_browser() {
     let first = make(&mut console, "a").filled("/console/save");
     let mut other = server.console();
     let own = make(&mut other, "b").filled("/console/save");
-    let sealed = |form: &grantor_testkit::binary::browser::Form| {
+    let sealed = |form: &Form| {
         let field = form.fields.iter().find(|(name, _)| name == "sealed");
         field
             .map(|(_, value)| value.clone())
@@ -428,7 +441,10 @@ fn m123_a_key_is_added_that_works_and_the_one_before_ends() {
     let values = [("overlap", "soon"), ("expires_at", "tomorrow")];
     let refused = console.submit("/clients/billing/keys/new", &values);
     assert_eq!(refused.status, 422);
-    assert!(refused.body.contains("id=\"overlap-fault\""), "{refused:?}");
+    for field in ["overlap", "expires_at"] {
+        let fault = format!("id=\"{field}-fault\"");
+        assert!(refused.body.contains(&fault), "{field}: {refused:?}");
+    }
 }
 
 #[test]
