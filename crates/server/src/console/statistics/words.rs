@@ -90,18 +90,40 @@ impl Words {
         }
     }
 
-    /// How long a column is.
+    /// How long a column is: in the largest unit of which it is two or more, and nothing else.
     pub fn length(self, each: Duration) -> String {
         let minutes = each.as_secs() / 60;
+        let is_whole = |unit: u64| minutes >= 2 * unit && minutes.is_multiple_of(unit);
         let (number, [english, french]) = match minutes {
-            0..120 => (minutes, ["minute", "minute"]),
-            120..2_880 => (minutes / 60, ["hour", "heure"]),
-            _ => (minutes / 1_440, ["day", "jour"]),
+            _ if is_whole(1_440) => (minutes / 1_440, ["day", "jour"]),
+            _ if is_whole(60) => (minutes / 60, ["hour", "heure"]),
+            _ => (minutes, ["minute", "minute"]),
         };
         let (unit, end) = match self.0 {
             Language::English => (english, if number == 1 { "" } else { "s" }),
             Language::French => (french, if number > 1 { "s" } else { "" }),
         };
         format!("{number} {unit}{end}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m084_a_column_is_as_long_as_it_is_said_to_be() {
+        for (minutes, english, french) in [
+            (1, "1 minute", "1 minute"),
+            (60, "60 minutes", "60 minutes"),
+            (150, "150 minutes", "150 minutes"),
+            (24 * 60, "24 hours", "24 heures"),
+            (80 * 60, "80 hours", "80 heures"),
+            (72 * 60, "3 days", "3 jours"),
+        ] {
+            let each = Duration::from_secs(minutes * 60);
+            assert_eq!(Words(Language::English).length(each), english);
+            assert_eq!(Words(Language::French).length(each), french);
+        }
     }
 }
