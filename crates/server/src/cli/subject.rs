@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{Patch, Standing, SubjectDocument},
+    admin::{Patch, Standing, SubjectDocument, time_text},
     registry::CredentialId,
     types::SubjectId,
 };
@@ -177,7 +177,7 @@ impl Invite {
         };
         let made = connection.call(Input::<InviteSubject>::with(self.id, body));
         let made = made.await?;
-        let (subject, until) = (&made.subject, &made.expires_at);
+        let (subject, until) = (&made.subject, time_text(made.expires_at));
         let text = format_args!(
             "{}\n  for {subject}, until {until}; it works once, and is not shown again",
             made.link
@@ -196,15 +196,16 @@ async fn credentials(
     let shown = connection.call(shown).await?;
     let mut lines = Vec::new();
     if let Some(password) = &shown.password {
-        lines.push(format!("password, set {}", password.changed_at));
+        lines.push(format!("password, set {}", time_text(password.changed_at)));
     }
     lines.extend(shown.passkeys.iter().map(|passkey| {
         let (name, id) = (&passkey.name, &passkey.credential);
-        let used = match &passkey.used_at {
-            Some(used_at) => format!("last used {used_at}"),
+        let used = match passkey.used_at {
+            Some(at) => format!("last used {}", time_text(at)),
             None => "not used".to_owned(),
         };
-        format!("passkey {name}, made {}, {used}: {id}", passkey.created_at)
+        let made = time_text(passkey.created_at);
+        format!("passkey {name}, made {made}, {used}: {id}")
     }));
     if lines.is_empty() {
         lines.push(format!(

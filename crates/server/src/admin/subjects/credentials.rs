@@ -1,7 +1,8 @@
 //! How people sign in.
 
 use grantor::{
-    admin::{Error, Named, time_text},
+    admin::{Error, Named},
+    clock::{UnixTime, rfc3339},
     registry::{CredentialId, Passkey, PasskeyFilter, Password},
     storage::{AnyChange, Batch as _, Change, Registries as _, StoreError},
     types::SubjectId,
@@ -30,7 +31,12 @@ pub struct Credentials {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PasswordEntry {
     /// When it was set (RFC 3339).
-    pub changed_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub changed_at: UnixTime,
 }
 
 /// What is shown of a passkey.
@@ -43,9 +49,16 @@ pub struct PasskeyEntry {
     /// The algorithm of its signatures.
     pub algorithm: String,
     /// When it was made (RFC 3339).
-    pub created_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub created_at: UnixTime,
     /// When it was last used, as far as it is remembered (RFC 3339).
-    pub used_at: Option<String>,
+    #[serde(default, with = "rfc3339::optional")]
+    #[schemars(with = "Option<String>")]
+    pub used_at: Option<UnixTime>,
 }
 
 impl From<&OwnPasskey> for PasskeyEntry {
@@ -54,8 +67,8 @@ impl From<&OwnPasskey> for PasskeyEntry {
             credential: passkey.credential.to_string(),
             name: passkey.name.to_string(),
             algorithm: passkey.key.algorithm().to_string(),
-            created_at: time_text(passkey.created_at),
-            used_at: used_at.map(time_text),
+            created_at: passkey.created_at,
+            used_at: *used_at,
         }
     }
 }
@@ -91,7 +104,7 @@ impl Operation for ShowCredentials {
         };
         let document = Credentials {
             password: password.map(|password| PasswordEntry {
-                changed_at: time_text(password.changed_at),
+                changed_at: password.changed_at,
             }),
             passkeys: passkeys.iter().map(PasskeyEntry::from).collect(),
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use grantor::{
     admin::{Conflict, Document, Error, Fault, time_text},
+    clock::{UnixTime, rfc3339},
     jose::json::Object,
     registry::{Action, Operator, Subject},
     storage::{Artifact, Registries as _, StoreError},
@@ -62,7 +63,12 @@ pub struct MadeInvitation {
     /// The link, which is nowhere else, and works once.
     pub link: String,
     /// When it ends (RFC 3339).
-    pub expires_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub expires_at: UnixTime,
 }
 
 /// Makes an invitation.
@@ -91,8 +97,8 @@ impl Operation for InviteSubject {
         let place = place(&admin.config, role.as_deref());
         let place = place.ok_or(Error::Conflict(Conflict::NoPeople))?;
         let (artifacts, now) = (&*admin.store.artifacts, admin.now());
-        let expires_at = time_text(now.plus(lifetime));
-        let invitation = json!({"recover": recover, "expires_at": expires_at});
+        let expires_at = now.plus(lifetime);
+        let invitation = json!({"recover": recover, "expires_at": time_text(expires_at)});
         let kind = (Invitation::KIND, &input.path);
         let states = [None, Some(invitation)];
         // Before: nobody is let in who is not on record.
@@ -130,9 +136,19 @@ pub struct InvitationEntry {
     /// Whether earlier ways to sign in end when it is accepted.
     pub recover: bool,
     /// When it was made (RFC 3339).
-    pub created_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub created_at: UnixTime,
     /// When it ends (RFC 3339).
-    pub expires_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub expires_at: UnixTime,
 }
 
 impl Open for Invitation {
@@ -158,8 +174,8 @@ impl Open for Invitation {
         let open = Self::open(&*admin.store.artifacts, subject, admin.now()).await?;
         let entry = |(invitation, artifact): (Self, Artifact)| InvitationEntry {
             recover: invitation.recover,
-            created_at: time_text(artifact.created_at),
-            expires_at: time_text(artifact.expires_at),
+            created_at: artifact.created_at,
+            expires_at: artifact.expires_at,
         };
         Ok(open.into_iter().map(entry).collect())
     }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use grantor::{admin::time_text, registry::Subject, storage::StoreError};
+use grantor::{
+    clock::{UnixTime, rfc3339},
+    registry::Subject,
+    storage::StoreError,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,20 +27,35 @@ pub struct SessionEntry {
     /// What it opens.
     pub kind: SessionKind,
     /// When the person proved who they are (RFC 3339).
-    pub signed_in_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub signed_in_at: UnixTime,
     /// When it was last used, to the minute (RFC 3339).
-    pub used_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub used_at: UnixTime,
     /// When it ends if it is not used (RFC 3339).
-    pub expires_at: String,
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub expires_at: UnixTime,
 }
 
 impl From<OpenSession> for SessionEntry {
     fn from(session: OpenSession) -> Self {
         Self {
             kind: session.kind,
-            signed_in_at: time_text(session.signed_in_at),
-            used_at: time_text(session.used_at),
-            expires_at: time_text(session.expires_at),
+            signed_in_at: session.signed_in_at,
+            used_at: session.used_at,
+            expires_at: session.expires_at,
         }
     }
 }

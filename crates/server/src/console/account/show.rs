@@ -55,9 +55,9 @@ impl Page for AccountPage {
         let (words, language, now) = (Words(visit.language()), visit.language(), visit.now());
         let subject = visit.operator.subject.clone();
         let ways = visit.ask(Input::<ShowCredentials>::at(subject)).await?;
-        let password = ways.password.and_then(|password| {
-            let at = time::of_text(&password.changed_at)?;
-            Some([time::minute(at), time::distance(at, now, language)])
+        let password = ways.password.map(|password| {
+            let at = password.changed_at;
+            [time::minute(at), time::distance(at, now, language)]
         });
         let artifacts = visit.context().artifacts();
         let open = OpenSession::all(artifacts, visit.subject(), now).await?;

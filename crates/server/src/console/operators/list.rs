@@ -168,10 +168,7 @@ async fn person(
 pub async fn last_seen(visit: &Visit, id: &SubjectId) -> Result<Option<UnixTime>, Error> {
     let input = Input::<ListOpen<OpenSession>>::at(id.clone());
     let open = visit.ask(input).await?.items;
-    let used = open
-        .iter()
-        .filter_map(|session| time::of_text(&session.used_at));
-    match used.max() {
+    match open.iter().map(|session| session.used_at).max() {
         Some(at) => Ok(Some(at)),
         None => came_in(visit, id).await,
     }

@@ -137,7 +137,7 @@ async fn make(visit: &Visit, id: &SubjectId, body: InvitationBody) -> Result<Don
     let made = visit
         .ask(Input::<InviteSubject>::with(id.clone(), body))
         .await?;
-    let ends = time::of_text(&made.expires_at).unwrap_or_else(|| visit.now());
+    let ends = made.expires_at;
     let until = words.link_works_until(
         &time::minute(ends),
         &time::distance(ends, visit.now(), visit.language()),

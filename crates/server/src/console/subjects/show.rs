@@ -147,7 +147,7 @@ impl Page for SubjectPage {
                 let subject = [("subject", name)];
                 address(&visit.at("/permissions/new", &[]), &(), &subject)
             }),
-            password: ways.password.and_then(|set| password(visit, words, &set)),
+            password: ways.password.map(|set| password(visit, words, &set)),
             passkeys: ways
                 .passkeys
                 .iter()
@@ -198,20 +198,19 @@ where
     visit.ask(input).await
 }
 
-fn password(visit: &Visit, words: Words, password: &PasswordEntry) -> Option<Markup> {
-    let at = time::of_text(&password.changed_at)?;
+fn password(visit: &Visit, words: Words, password: &PasswordEntry) -> Markup {
+    let at = password.changed_at;
     let ago = time::distance(at, visit.now(), visit.language());
-    Some(words.password_since(&time::day(at), &ago))
+    words.password_since(&time::day(at), &ago)
 }
 
 fn passkey_row(visit: &Visit, words: Words, id: &SubjectId, passkey: &PasskeyEntry) -> PasskeyRow {
     let names = [id.as_str(), passkey.credential.as_str()];
-    let at = |text: &str| time::of_text(text).unwrap_or_else(|| visit.now());
     PasskeyRow {
         name: passkey.name.clone(),
-        made: time::day(at(&passkey.created_at)),
-        used: match &passkey.used_at {
-            Some(used) => time::distance(at(used), visit.now(), visit.language()),
+        made: time::day(passkey.created_at),
+        used: match passkey.used_at {
+            Some(used) => time::distance(used, visit.now(), visit.language()),
             None => words.not_used().to_owned(),
         },
         take: visit.at(TAKE_PASSKEY, &names),
@@ -221,12 +220,9 @@ fn passkey_row(visit: &Visit, words: Words, id: &SubjectId, passkey: &PasskeyEnt
 async fn invitations(visit: &Visit, words: Words, id: &SubjectId) -> Result<Vec<Markup>, Error> {
     let input = Input::<ListOpen<Invitation>>::at(id.clone());
     let open = visit.ask(input).await?;
-    let far = |text: &str| {
-        let at = time::of_text(text).unwrap_or_else(|| visit.now());
-        time::distance(at, visit.now(), visit.language())
-    };
+    let far = |at| time::distance(at, visit.now(), visit.language());
     let open = open.items.iter().map(|invitation| {
-        let [made, ends] = [&invitation.created_at, &invitation.expires_at].map(|text| far(text));
+        let [made, ends] = [invitation.created_at, invitation.expires_at].map(far);
         match invitation.recover {
             true => words.recovery_open(&made, &ends),
             false => words.invitation_open(&made, &ends),
@@ -238,13 +234,12 @@ async fn invitations(visit: &Visit, words: Words, id: &SubjectId) -> Result<Vec<
 async fn sessions(visit: &Visit, words: Words, id: &SubjectId) -> Result<Vec<SessionRow>, Error> {
     let input = Input::<ListOpen<OpenSession>>::at(id.clone());
     let open = visit.ask(input).await?;
-    let at = |text: &str| time::of_text(text).unwrap_or_else(|| visit.now());
-    let far = |text: &str| time::distance(at(text), visit.now(), visit.language());
+    let far = |at| time::distance(at, visit.now(), visit.language());
     let row = open.items.iter().map(|session| SessionRow {
         opens: words.session(session.kind),
-        signed_in: time::minute(at(&session.signed_in_at)),
-        used: far(&session.used_at),
-        ends: far(&session.expires_at),
+        signed_in: time::minute(session.signed_in_at),
+        used: far(session.used_at),
+        ends: far(session.expires_at),
     });
     Ok(row.collect())
 }
