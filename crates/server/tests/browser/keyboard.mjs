@@ -68,14 +68,6 @@ export async function type(page, name, text, within = page) {
   assert.equal(await field.first().inputValue(), text);
 }
 
-/** Ticks a box. */
-export async function tick(page, name, within = page) {
-  const box = within.getByRole("checkbox", { name });
-  await reach(page, box);
-  await page.keyboard.press("Space");
-  assert.ok(await box.isChecked());
-}
-
 /** Chooses one of several: by arrows, from the one that Tab leads to. */
 export async function choose(page, name) {
   const wanted = page.getByRole("radio", { name });
@@ -86,16 +78,4 @@ export async function choose(page, name) {
     await page.keyboard.press(presses === 0 ? "Space" : "ArrowDown");
   }
   assert.fail(`${page.url()}: arrows do not lead to ${name}`);
-}
-
-/** Chooses an entry of a list that drops down. */
-export async function select(page, name, value) {
-  const list = page.getByRole("combobox", { name, exact: typeof name === "string" });
-  await reach(page, list);
-  await page.keyboard.press("Home");
-  for (let presses = 0; presses < 60; presses++) {
-    if ((await list.inputValue()) === value) return;
-    await page.keyboard.press("ArrowDown");
-  }
-  assert.fail(`${page.url()}: arrows do not lead to ${value}`);
 }

@@ -184,7 +184,7 @@ async function frames(options) {
   const { server, client } = await known(options.key);
   await inBrowser(options, async (page) => {
     const { url } = await asked(server, client, back.uri);
-    for (const target of [`${options.issuer}/signin`, `${options.issuer}/me`, url, options.issuer.replace("127.0.0.1", "127.0.0.1")]) {
+    for (const target of [`${options.issuer}/signin`, `${options.issuer}/me`, url]) {
       await page.goto(back.uri.replace("/callback", "/landed"));
       await page.evaluate((address) => {
         const frame = document.createElement("iframe");
