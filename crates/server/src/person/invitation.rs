@@ -15,6 +15,15 @@ use serde::{Deserialize, Serialize};
 
 const INVITATION: ArtifactKind = ArtifactKind::new("grantor:invitation");
 
+/// What becomes of earlier ways to sign in when an invitation is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlierWays {
+    /// They go on.
+    GoOn,
+    /// All of them end (C083).
+    End,
+}
+
 /// What an invitation is for: a stored format.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Invitation {
@@ -32,31 +41,32 @@ impl Invitation {
     /// Longest life of a link.
     pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-    /// Makes the invitation of a subject with this role, and answers the token of its link, which is
-    /// kept as a digest only. One that was made before ends.
+    /// The invitation of a subject with this role.
+    pub fn new(subject: &Subject, role: Option<&Operator>, ways: EarlierWays) -> Self {
+        Self {
+            subject: subject.id.clone(),
+            number: subject.revision.number,
+            recover: ways == EarlierWays::End,
+            role: role.map(|operator| operator.revision.number),
+        }
+    }
+
+    /// Keeps it from now until then, and answers the token of its link, which is kept as a digest
+    /// only. One that was made before ends.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn make(
+        &self,
         artifacts: &dyn Artifacts,
-        subject: &Subject,
-        role: Option<&Operator>,
-        recover: bool,
         now: UnixTime,
-        lifetime: Duration,
+        until: UnixTime,
     ) -> Result<String, StoreError> {
         let token = base64url_encode(random_bytes::<32>());
-        let invitation = Self {
-            subject: subject.id.clone(),
-            number: subject.revision.number,
-            recover,
-            role: role.map(|operator| operator.revision.number),
-        };
-        let group = group_of(invitation.number);
-        let until = now.plus(lifetime);
+        let group = group_of(self.number);
         let artifact = Artifact::new(now, until)
             .in_group(Some(group))
-            .holding(&invitation);
+            .holding(self);
         let key = key_of(&token);
         match artifacts.put(key, artifact, u64::MAX).await? {
             Put::Kept | Put::OverQuota => {}

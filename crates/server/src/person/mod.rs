@@ -9,7 +9,7 @@ mod session;
 mod unused;
 
 pub use console_link::ConsoleLink;
-pub use invitation::Invitation;
+pub use invitation::{EarlierWays, Invitation};
 pub use passkey::{
     New as NewPasskey, OwnPasskey, Page as PasskeyPage, PasskeyError, Passkeys, Purpose,
 };

@@ -19,7 +19,7 @@ use crate::{
     admin::{Administration, Answered, Input, NoQuery, Operation, Route, content::bodies},
     config::Config,
     pages::{INVITATION, INVITATION_TO_CONSOLE, Site},
-    person::Invitation,
+    person::{EarlierWays, Invitation},
 };
 
 const INVITATIONS: &str = "/subjects/{subject}/invitations";
@@ -103,9 +103,12 @@ impl Operation for InviteSubject {
         let states = [None, Some(invitation)];
         // Before: nobody is let in who is not on record.
         admin.record(kind, Action::Create, states).await?;
-        let role = role.as_deref();
-        let made = Invitation::make(artifacts, &subject, role, recover, now, lifetime);
-        let token = made.await?;
+        let ways = match recover {
+            true => EarlierWays::End,
+            false => EarlierWays::GoOn,
+        };
+        let invitation = Invitation::new(&subject, role.as_deref(), ways);
+        let token = invitation.make(artifacts, now, expires_at).await?;
         let made = MadeInvitation {
             subject: input.path.clone(),
             link: format!("{place}?token={token}"),
