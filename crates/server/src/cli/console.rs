@@ -12,11 +12,12 @@ use crate::{
         CLOCK, Input,
         subjects::{ListSubjects, ShowSubject, SubjectQuery},
     },
-    app, console,
-    person::{ConsoleLink, Passwords},
+    console,
+    pages::Site,
+    person::ConsoleLink,
 };
 
-/// Print a link that opens the console once, within 5 minutes, as owner
+/// Print a link that opens the console once, within 5 minutes
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor console
@@ -40,14 +41,15 @@ impl Console {
             ));
         }
         let config = global.start()?;
-        if config.admin.is_none() {
-            return Err(Failure::usage(
+        let admin = config.admin.as_ref().ok_or_else(|| {
+            Failure::usage(
                 "the console is not served here; set enabled = true under [admin] in grantor.toml, and start the server again",
-            ));
-        }
+            )
+        })?;
+        let site = Site::of_console(&config.issuer, admin.url.as_deref());
         let store = global.open_or_create(&config)?;
         let connection = global.here(config.clone(), store.clone());
-        let operator = self.owner(&connection).await?;
+        let operator = self.operator(&connection).await?;
         let subject = store.subject_source.subject(&operator).await?;
         let subject = subject.filter(|subject| subject.enabled).ok_or_else(|| {
             Failure::failed(format!(
@@ -56,8 +58,7 @@ impl Console {
         })?;
         let now = CLOCK.now();
         let token = ConsoleLink::make(&*store.artifacts, &subject, now).await?;
-        let desk = app::console_desk(&config, &store, Passwords::shared());
-        let place = desk.site.url(&format!("{}/open", console::PATH));
+        let place = site.url(&format!("{}/open", console::PATH));
         let link = format!("{place}?token={token}");
         let text = format_args!(
             "{link}\n  opens the console as {operator}, once, within 5 minutes, while the server runs"
@@ -66,8 +67,8 @@ impl Console {
         global.output().done(&value, text)
     }
 
-    /// Who comes in: an owner, who is made where there is none.
-    async fn owner(self, connection: &Connection) -> Result<SubjectId, Failure> {
+    /// Who comes in: an operator who is named, else the only owner, who is made where there is none.
+    async fn operator(self, connection: &Connection) -> Result<SubjectId, Failure> {
         let of_owners = SubjectQuery {
             role: Some(Role::Owner),
             ..SubjectQuery::default()

@@ -132,10 +132,10 @@ enum Command {
     /// Register and change subjects: those whom clients may act for
     #[command(subcommand)]
     Subject(subject::SubjectCommand),
-    /// Say who administrates this server
+    /// Say who administers this server
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
-    /// Print a link that opens the console once, within 5 minutes, as owner
+    /// Print a link that opens the console once, within 5 minutes
     Console(console::Console),
     /// Say which client may act for which subject
     #[command(subcommand)]

@@ -18,7 +18,7 @@ use crate::admin::{
     },
 };
 
-/// Say who administrates this server
+/// Say who administers this server
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:
   grantor operator create alice@example.com --role owner
