@@ -11,7 +11,7 @@ pub use self::{
     advice::{failed, with_code},
     list::ListPage,
     outcome::wrong,
-    rules::{Result, Rules, TrustView},
+    rules::{Rules, TrustView},
     show::DecisionPage,
     words::Words,
 };

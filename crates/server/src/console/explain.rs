@@ -14,9 +14,7 @@ use http::Response;
 use zeroize::Zeroizing;
 
 use self::words::Words;
-use super::decisions::{
-    Result as Word, Rules, TrustView, Words as DecisionWords, failed, with_code, wrong,
-};
+use super::decisions::{Rules, TrustView, Words as DecisionWords, failed, with_code, wrong};
 use crate::{
     admin::{
         Input, Problem, Slug,
@@ -25,7 +23,7 @@ use crate::{
         remedy::Remedy,
     },
     console::{Done, Error, Form, Route, Section, Shell, Summary, Typed, Visit},
-    pages::{Link, Markup, markup},
+    pages::{Link, Markup, Tag, markup},
 };
 
 /// The page into which a JWT is pasted.
@@ -51,7 +49,7 @@ struct View {
 
 /// What would be decided about a JWT.
 struct Told {
-    result: Word,
+    result: Tag,
     heading: Markup,
     usable: Markup,
     advice: Option<&'static str>,
@@ -134,8 +132,8 @@ impl Told {
         let remedy = failed.and_then(|check| Remedy::of(&check.rule));
         Self {
             result: match failed {
-                Some(_) => Word::failed(said.would_be_refused()),
-                None => Word::passed(said.would_be_accepted()),
+                Some(_) => Tag::bad(said.would_be_refused()),
+                None => Tag::good(said.would_be_accepted()),
             },
             heading: match failed {
                 Some(check) => wrong(&check.rule, words),

@@ -1,6 +1,6 @@
 //! An operator at a page of the console: who, with which rights, in which language.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
 use grantor::{
@@ -15,12 +15,9 @@ use super::{
 };
 use crate::{
     admin::{Administration, Input, Operation, encoded_path_of, path_of},
-    pages::{BrowserSecret, Desk, Frame, Language, html, time},
+    pages::{BrowserSecret, Desk, FRESH, Frame, Language, html, time},
     person::{OpenSession, Proof, Session},
 };
-
-/// An operator who does something grave proved no longer ago who they are: 5 minutes (M112).
-const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// An operator at a page.
 pub struct Visit {
@@ -161,6 +158,18 @@ impl Visit {
         }
         let answered = O::run(&self.admin, input).await?;
         Ok((answered.document, answered.revision))
+    }
+
+    /// Does an operation about what may not be there; `None` if it is not.
+    ///
+    /// # Errors
+    /// As the operation.
+    pub async fn find<O: Operation>(&self, input: Input<O>) -> Result<Option<O::Answer>, Error> {
+        match self.ask(input).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NothingHere) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The path of a page of the console: a template such as `/clients/{client}`, and the names in

@@ -46,10 +46,19 @@ pub enum Tone {
 /// A row of the same as a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row {
-    /// Of the column, bar or span.
+    /// The label of the column, bar or span.
     pub label: String,
     /// As texts, in the order of the chart's parts.
     pub values: Vec<String>,
+}
+
+/// The beginning of a text of which no more than `room` characters fit.
+pub fn cut(whole: &str, room: usize) -> String {
+    if whole.chars().count() <= room {
+        return whole.to_owned();
+    }
+    let kept: String = whole.chars().take(room.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod shell;
 mod sign_in;
 mod sign_out;
 mod site;
+mod tag;
 pub mod time;
 mod views;
 mod waiting;
@@ -45,7 +46,9 @@ pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup, nam
 pub use number::{count, writer};
 pub use passkey::options as passkey_options;
 pub use site::Site;
+pub use tag::Tag;
 pub use waiting::{HELD, TO, Waiting};
+pub use ways::FRESH;
 
 /// Adds what all pages load.
 pub fn add_assets(builder: Builder) -> Builder {

@@ -28,8 +28,9 @@ use crate::person::{NewPasskey, OpenSession, PasskeyPage, Password, Session, Ses
 
 /// Where the page is, and the action of its forms.
 const WAYS: &str = "me/signin";
-/// A change needs a proof no older than this (C093).
-const FRESH: Duration = Duration::from_secs(5 * 60);
+/// A change of ways to sign in, and what is grave at the console, needs a proof no older than this
+/// (C093, M112).
+pub const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// Where a browser asks what a passkey is to be made of.
 const OPTIONS: &str = "me/signin/options";

@@ -25,7 +25,7 @@ use crate::{
     console::{Error, Page, Route, Section, Shell, Visit, address, changes},
     pages::{
         Markup,
-        chart::{Caption, Span, Spans, Tone},
+        chart::{Caption, Span, Spans, Tone, cut},
         time::{day, distance, minute},
     },
 };
@@ -227,14 +227,9 @@ fn chart(visit: &Visit, client: &ClientDocument, begins: &BTreeMap<String, UnixT
             Some(end) if end <= now.plus(SOON) => Tone::Second,
             _ => Tone::First,
         };
-        let name: String = entry.name.chars().take(8).collect();
-        let cut = if name.len() < entry.name.len() {
-            "…"
-        } else {
-            ""
-        };
+        let name = cut(&entry.name, 9);
         Span {
-            label: format!("{name}{cut} {}", algorithm_of(client, &entry.name)),
+            label: format!("{name} {}", algorithm_of(client, &entry.name)),
             note: end.plain,
             begins: begin_of(client, begins, &entry.name).unwrap_or(now),
             ends: entry.expires_at,

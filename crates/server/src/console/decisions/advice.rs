@@ -18,7 +18,7 @@ use crate::{
 pub struct Advice {
     pub whose: Option<&'static str>,
     pub text: Markup,
-    /// Of what the use cases say: English.
+    /// The language of the text, where it is what the use cases say: English.
     pub lang: Option<&'static str>,
     /// What was expected, and what came.
     pub compared: Option<Markup>,

@@ -13,7 +13,7 @@ use grantor::{
 use http::Response;
 
 use super::{
-    outcome::{Tag, wrong},
+    outcome::{tag, wrong},
     words::Words,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         decisions::{GroupDecisions, Kept, ListDecisions},
     },
     console::{Error, Page, Pager, Route, Section, Shell, Table, Visit, address},
-    pages::{Markup, count, time},
+    pages::{Markup, Tag, count, time},
 };
 
 /// The record of decisions.
@@ -203,7 +203,7 @@ fn row(visit: &Visit, decision: &Decision) -> Row {
     Row {
         path: visit.at("/decisions/{decision}", &[decision.id.as_str()]),
         at: time::second(decision.at),
-        tag: Tag::of(&decision.outcome, Words(visit.language())),
+        tag: tag(&decision.outcome, Words(visit.language())),
         endpoint: decision.endpoint.to_string(),
         party: decision.party().map(str::to_owned),
         rule,

@@ -5,26 +5,15 @@ use grantor::{server::Outcome, types::Rule};
 use super::words::Words;
 use crate::{
     admin::remedy::Remedy,
-    pages::{Coded, Markup, markup},
+    pages::{Coded, Markup, Tag, markup},
 };
 
-/// The word of an outcome, with its sign and colour.
-#[derive(Clone, Copy, Debug)]
-pub struct Tag {
-    pub class: &'static str,
-    pub sign: &'static str,
-    pub word: &'static str,
-}
-
-impl Tag {
-    /// Of this outcome.
-    pub fn of(outcome: &Outcome, words: Words) -> Self {
-        let (class, sign, word) = match outcome {
-            Outcome::Granted => ("good", "✓", words.granted()),
-            Outcome::Refused { .. } => ("bad", "✗", words.refused()),
-            Outcome::Undecided => ("plain", "–", words.undecided()),
-        };
-        Self { class, sign, word }
+/// The word of an outcome.
+pub fn tag(outcome: &Outcome, words: Words) -> Tag {
+    match outcome {
+        Outcome::Granted => Tag::good(words.granted()),
+        Outcome::Refused { .. } => Tag::bad(words.refused()),
+        Outcome::Undecided => Tag::plain(words.undecided()),
     }
 }
 

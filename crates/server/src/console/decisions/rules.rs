@@ -7,7 +7,7 @@ use grantor::assertion::{
 use super::words::Words;
 use crate::{
     console::Visit,
-    pages::{Markup, time},
+    pages::{Markup, Tag, time},
 };
 
 /// The rules of an explanation.
@@ -22,52 +22,27 @@ pub struct Rules {
 pub struct Row {
     pub name: String,
     pub source: String,
-    pub result: Result,
+    pub result: Tag,
     pub expected: String,
     pub got: String,
 }
 
-/// How a rule went, as a word with its sign and colour.
-#[derive(Clone, Copy, Debug)]
-pub struct Result {
-    pub class: &'static str,
-    pub sign: &'static str,
-    pub word: &'static str,
-}
-
-impl Result {
-    /// Good, in this word.
-    pub fn passed(word: &'static str) -> Self {
-        let (class, sign) = ("good", "✓");
-        Self { class, sign, word }
-    }
-
-    /// Bad, in this word.
-    pub fn failed(word: &'static str) -> Self {
-        let (class, sign) = ("bad", "✗");
-        Self { class, sign, word }
-    }
-
-    fn of(verdict: Verdict, words: Words) -> Self {
-        match verdict {
-            Verdict::Pass => Self::passed(words.passes()),
-            Verdict::Fail => Self::failed(words.fails()),
-            Verdict::NotReached => Self {
-                class: "plain",
-                sign: "–",
-                word: words.not_reached(),
-            },
-        }
+/// How a rule went.
+fn tag(verdict: Verdict, words: Words) -> Tag {
+    match verdict {
+        Verdict::Pass => Tag::good(words.passes()),
+        Verdict::Fail => Tag::bad(words.fails()),
+        Verdict::NotReached => Tag::plain(words.not_reached()),
     }
 }
 
 impl Rules {
-    /// Those of this explanation.
+    /// The rules of this explanation.
     pub fn of(explanation: &Explanation, words: Words) -> Self {
         let row = |check: &Check| Row {
             name: check.rule.to_string(),
             source: check.source.to_string(),
-            result: Result::of(check.verdict, words),
+            result: tag(check.verdict, words),
             expected: check.expected.clone(),
             got: check.got.clone(),
         };
@@ -104,7 +79,7 @@ pub struct TrustView {
     pub path: String,
     pub name: String,
     pub client: String,
-    pub result: Result,
+    pub result: Tag,
     /// Why it was not asked.
     pub set_aside: Option<String>,
     pub rows: Vec<ClaimRow>,
@@ -113,28 +88,25 @@ pub struct TrustView {
 /// A claim that a trust compared.
 pub struct ClaimRow {
     pub claim: String,
-    pub result: Result,
+    pub result: Tag,
     pub expected: String,
     pub got: String,
 }
 
 impl TrustView {
-    /// Of this check.
+    /// The outcome of this check.
     pub fn of(visit: &Visit, words: Words, check: &TrustCheck) -> Self {
         let takes_it = check.rows.iter().all(|row| row.verdict == Verdict::Pass);
-        let (verdict, word) = match (check.set_aside, takes_it) {
-            (Some(_), _) => (Verdict::NotReached, words.not_asked()),
-            (None, true) => (Verdict::Pass, words.takes_it()),
-            (None, false) => (Verdict::Fail, words.takes_not()),
+        let result = match (check.set_aside, takes_it) {
+            (Some(_), _) => Tag::plain(words.not_asked()),
+            (None, true) => Tag::good(words.takes_it()),
+            (None, false) => Tag::bad(words.takes_not()),
         };
         Self {
             path: visit.at("/trusts/{trust}", &[check.trust.as_str()]),
             name: check.trust.to_string(),
             client: check.client.to_string(),
-            result: Result {
-                word,
-                ..Result::of(verdict, words)
-            },
+            result,
             set_aside: check.set_aside.map(|why| why.to_string()),
             rows: check
                 .rows
@@ -144,7 +116,7 @@ impl TrustView {
                         ClaimRule::Condition => words.condition().to_owned(),
                         _ => row.claim.clone(),
                     },
-                    result: Result::of(row.verdict, words),
+                    result: tag(row.verdict, words),
                     expected: row.expected.clone(),
                     got: row.got.clone(),
                 })

@@ -12,7 +12,7 @@ use http::Response;
 
 use super::{
     advice::Advice,
-    outcome::{Tag, sentence},
+    outcome::{sentence, tag},
     rules::{Rules, TrustView},
     words::Words,
 };
@@ -22,7 +22,7 @@ use crate::{
         decisions::{GroupDecisions, ShowDecision},
     },
     console::{Error, Page, Route, Section, Shell, Visit, address},
-    pages::{Coded, Link, Markup, Named, markup, time},
+    pages::{Coded, Link, Markup, Named, Tag, markup, time},
 };
 
 /// A decision.
@@ -81,7 +81,7 @@ impl Page for DecisionPage {
             words,
             trail: vec![(visit.at("/decisions", &[]), words.heading().to_owned())],
             id: decision.id.to_string(),
-            tag: Tag::of(&decision.outcome, words),
+            tag: tag(&decision.outcome, words),
             heading: sentence(&decision.outcome, words),
             at: time::second(decision.at),
             ago: time::distance(decision.at, visit.now(), visit.language()),

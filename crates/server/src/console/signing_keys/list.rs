@@ -15,7 +15,7 @@ use crate::{
     console::{Error, Page, Route, Section, Shell, Visit},
     pages::{
         Coded, Markup,
-        chart::{Caption, Row as ChartRow, Span, Spans, Tone},
+        chart::{Caption, Row as ChartRow, Span, Spans, Tone, cut},
         drawing,
         time::{day, distance, minute},
     },
@@ -115,8 +115,7 @@ fn row(
 
 /// A key as a time line has room for it.
 fn short(key: &SigningKeyDocument) -> String {
-    let kid: String = key.kid.chars().take(6).collect();
-    format!("{kid}… {}", key.alg)
+    format!("{} {}", cut(&key.kid, 7), key.alg)
 }
 
 /// Whether all of it is within two days, of which days alone would tell little.

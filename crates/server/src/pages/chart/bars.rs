@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Caption, Row, Tone,
-    svg::{Percent, cut, picture, text},
+    Caption, Row, Tone, cut,
+    svg::{Percent, picture, text},
 };
 
 /// A bar with its line of text, in pixels.

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use grantor::clock::UnixTime;
 
 use super::{
-    Caption, Row, Tone,
-    svg::{Percent, cut, picture, text},
+    Caption, Row, Tone, cut,
+    svg::{Percent, picture, text},
 };
 
 /// A span with its line of text, in pixels.

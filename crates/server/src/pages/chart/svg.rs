@@ -29,15 +29,6 @@ pub(super) fn text(text: impl Display) -> impl Display {
     escaped
 }
 
-/// The beginning of a text of which no more than `room` characters fit.
-pub(super) fn cut(whole: &str, room: usize) -> String {
-    if whole.chars().count() <= room {
-        return whole.to_owned();
-    }
-    let kept: String = whole.chars().take(room.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}
-
 /// A place or length across, of 100.
 #[derive(Clone, Copy)]
 pub(super) struct Percent(pub f64);
