@@ -22,6 +22,8 @@ pub const STATE: &str = "state";
 pub const OVERRIDE: &str = "override";
 /// Why something is changed.
 pub const REASON: &str = "reason";
+/// What the form of a change was filled with.
+const FILLED: &str = "filled";
 /// What the query of every page may say.
 const OF_PAGES: [&str; 5] = ["lang", "theme", "ui_locales", DONE, HELD];
 /// What the query of every list may say.
@@ -37,7 +39,7 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// Those of a body or query, percent-encoded.
+    /// The fields of a body or query, percent-encoded.
     pub fn of(text: &str) -> Self {
         Self {
             fields: form_urlencoded::parse(text.as_bytes())
@@ -81,13 +83,32 @@ impl Typed {
     }
 
     /// The fields of a form that is shown for the first time, as this fills them in; as they were
-    /// typed, if they were.
+    /// typed, if they were. A field that was left as the form was filled in has what would be filled in
+    /// now: whoever is told that somebody else changed something undoes nothing of it (M006).
     #[must_use]
-    pub fn or_else(&self, fill: impl FnOnce(Self) -> Self) -> Self {
+    pub fn or_else(&self, fill: impl Fn(Self) -> Self) -> Self {
+        let registered = fill(Self::default());
+        let filled = registered.without(&[]);
         // Every form that changes something has a reason, and it is sent although it is empty.
-        match self.value(TICKET).or_else(|| self.value(REASON)) {
-            Some(_) => self.clone(),
-            None => fill(self.clone()),
+        let is_sent = self.value(TICKET).or_else(|| self.value(REASON)).is_some();
+        let mut shown = match (is_sent, self.value(FILLED)) {
+            (false, _) => fill(self.clone()),
+            (true, None) => self.clone(),
+            (true, Some(before)) => self.over(&Self::of(before), &registered),
+        };
+        shown.fields.retain(|(name, _)| name != FILLED);
+        shown.adding(FILLED, filled)
+    }
+
+    /// What was typed, where it is other than the form was filled with before; else what is registered.
+    fn over(&self, before: &Self, registered: &Self) -> Self {
+        let is_typed = |name: &str| self.differs(before, name);
+        let typed = self.fields.iter().filter(|(name, _)| is_typed(name));
+        let left = registered.fields.iter().filter(|(name, _)| !is_typed(name));
+        Self {
+            fields: typed.chain(left).cloned().collect(),
+            faults: self.faults.clone(),
+            problem: self.problem.clone(),
         }
     }
 
@@ -97,6 +118,11 @@ impl Typed {
         let mut kept = self.clone();
         kept.fields.retain(|(name, _)| names.contains(&&**name));
         kept
+    }
+
+    /// What a form was filled with, for the field that says so.
+    pub fn filled(&self) -> &str {
+        self.value(FILLED).unwrap_or_default()
     }
 
     /// The same without these fields.
@@ -516,5 +542,30 @@ mod tests {
         let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults));
         assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));
         assert_eq!((refused.fault("scope"), refused.problem()), (None, None));
+    }
+
+    #[test]
+    fn m006_a_form_that_came_late_keeps_what_was_typed_and_what_others_changed() {
+        let fill = |scope: &'static str, uris: &'static str| {
+            move |typed: Typed| {
+                let typed = typed.filling("scope", scope).filling("uris", uris);
+                typed.filling("tick", "true")
+            }
+        };
+        let first = Typed::default().or_else(fill("r", "a"));
+        let shown = |typed: &Typed| {
+            let fields = ["scope", "uris", "tick"];
+            fields.map(|name| typed.text(name).to_owned())
+        };
+        assert_eq!(shown(&first), ["r", "a", "true"]);
+        let sent = first.clone().dropping(&["scope", "tick"]);
+        let sent = sent.adding("scope", "r w").adding(REASON, "");
+        // Somebody else changed the other field.
+        let again = sent.or_else(fill("r", "b"));
+        assert_eq!(shown(&again), ["r w", "b", ""]);
+        // The control: nobody did.
+        assert_eq!(shown(&sent.or_else(fill("r", "a"))), ["r w", "a", ""]);
+        let unchanged = first.adding(REASON, "").or_else(fill("r", "b"));
+        assert_eq!(shown(&unchanged), ["r", "b", "true"]);
     }
 }

@@ -21,7 +21,8 @@ use crate::{
     admin::{Input, clients::UpdateClient, state_of},
     cli::parse::short_name,
     console::{
-        Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit, changes,
+        Done, Error, Form, Members, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit,
+        changes,
     },
     pages::{Markup, Named},
 };
@@ -102,34 +103,19 @@ impl Form for EditPage {
     }
 
     async fn submit(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Done, Error> {
-        to_change(visit, id).await?;
+        let client = to_change(visit, id).await?;
         if Scope::parse(typed.text("scope")).is_ok_and(|scope| is_power(&scope)) {
             visit.check_fresh()?;
         }
-        let members = typed.members();
-        let members = [
-            "client_name",
-            "description",
-            "client_uri",
-            "scope",
-            "token_endpoint_auth_method",
-            "token_endpoint_auth_signing_alg",
-            "consent",
-            "audience_policy",
-            "assertion_profile",
-            "token_format",
-            "jwks_uri",
-        ]
-        .into_iter()
-        .fold(members, |members, name| members.text_or_null(name));
-        let patch = members
-            .ticked("grant_types")
-            .lines("redirect_uris")
-            .lasting_or_null("permission_lifetime")
-            .body()?;
-        let changed = visit.ask(Input::<UpdateClient>::with(id.clone(), patch));
-        let changed = changed.await?;
         let words = Words(visit.language());
+        let registered = filled(Typed::default(), &client);
+        let members = members(typed.members(), |name| typed.differs(&registered, name));
+        if members.is_empty() {
+            let notice = Notice::of(words.nothing_changed(Named(name_of(&client))));
+            return Ok(Done::Go(page_of(visit, id), notice));
+        }
+        let input = Input::<UpdateClient>::with(id.clone(), members.body()?);
+        let changed = visit.ask(input).await?;
         let sentence = words.is_changed(Named(name_of(&changed.document)));
         let warned = changed.warnings.iter();
         let sentence = warned.fold(sentence, |told, warning| words.warned(told, warning));
@@ -139,6 +125,32 @@ impl Form for EditPage {
         );
         Ok(Done::Go(page_of(visit, id), notice))
     }
+}
+
+/// The members that are wanted.
+fn members<'t>(members: Members<'t>, wants: impl Fn(&str) -> bool) -> Members<'t> {
+    type Add = for<'t> fn(Members<'t>, &str) -> Members<'t>;
+    let text: Add = |members, name| members.text_or_null(name);
+    let add: [(&str, Add); 14] = [
+        ("client_name", text),
+        ("description", text),
+        ("client_uri", text),
+        ("scope", text),
+        ("token_endpoint_auth_method", text),
+        ("token_endpoint_auth_signing_alg", text),
+        ("consent", text),
+        ("audience_policy", text),
+        ("assertion_profile", text),
+        ("token_format", text),
+        ("jwks_uri", text),
+        ("grant_types", |members, name| members.ticked(name)),
+        ("redirect_uris", |members, name| members.lines(name)),
+        ("permission_lifetime", |members, name| {
+            members.lasting_or_null(name)
+        }),
+    ];
+    let wanted = add.into_iter().filter(|(name, _)| wants(name));
+    wanted.fold(members, |members, (name, add)| add(members, name))
 }
 
 /// The form as the client is registered.

@@ -9,7 +9,7 @@ words! {
     new_one: "New client", "Nouveau client";
     none_yet: "No clients yet. A client is a program that gets tokens.", "Aucun client pour l'instant. Un client est un programme qui obtient des jetons.";
     make_the_first: "Make the first one", "Créer le premier";
-    none_found: "No client is like this.", "Aucun client ne correspond.";
+    none_found: "No client matches.", "Aucun client ne correspond.";
     caption: "Clients, ordered by id", "Clients, dans l'ordre des identifiants";
     name: "Name", "Nom";
     id: "Id", "Identifiant";
@@ -47,9 +47,9 @@ words! {
     many_lose(count: u64): "{count} people lose what it does for them.", "{count} personnes perdent ce qu'il fait pour elles.";
     more_lose(count: u64): "More than {count} people lose what it does for them.", "Plus de {count} personnes perdent ce qu'il fait pour elles.";
     tokens_alive_none: "It got no token that may still be in force.", "Il n'a obtenu aucun jeton qui puisse encore être valable.";
-    tokens_alive(count: &str, until: &str): "Of its tokens {count} may still be in force, until {until} at the latest where APIs check them by themselves.", "Parmi ses jetons, {count} peuvent encore être valables, jusqu'à {until} au plus tard là où les API les vérifient elles-mêmes.";
-    tokens_alive_more(count: &str, until: &str): "Of its tokens more than {count} may still be in force, until {until} at the latest where APIs check them by themselves.", "Parmi ses jetons, plus de {count} peuvent encore être valables, jusqu'à {until} au plus tard là où les API les vérifient elles-mêmes.";
-    last_granted(at: &str, ago: &str): "It last got a token at {at}, {ago}.", "Il a obtenu son dernier jeton à {at}, {ago}.";
+    tokens_alive(count: &str, until: &str): "Of its tokens {count} may still be in force, until {until} at the latest where APIs check them by themselves.", "Parmi ses jetons, {count} peuvent encore être valables, jusqu'au {until} au plus tard là où les API les vérifient elles-mêmes.";
+    tokens_alive_more(count: &str, until: &str): "Of its tokens more than {count} may still be in force, until {until} at the latest where APIs check them by themselves.", "Parmi ses jetons, plus de {count} peuvent encore être valables, jusqu'au {until} au plus tard là où les API les vérifient elles-mêmes.";
+    last_granted(at: &str, ago: &str): "It last got a token on {at}, {ago}.", "Il a obtenu son dernier jeton le {at}, {ago}.";
     never_granted: "It got no token among what was decided lately.", "Il n'a obtenu aucun jeton parmi les dernières décisions.";
 
     registered: "Registered", "Enregistré";
@@ -65,7 +65,7 @@ words! {
     until_withdrawn: "until it is withdrawn", "jusqu'à son retrait";
     audience_policy: "Audience of its authentication", "Audience de son authentification";
     audience_strict: "The issuer only (strict)", "L'émetteur seulement (strict)";
-    audience_legacy: "Also the token endpoint (legacy)", "Aussi le point d'accès des jetons (legacy)";
+    audience_legacy: "Also the token endpoint (legacy)", "Aussi le point d'accès aux jetons (legacy)";
     assertion_profile: "Form of its assertions", "Forme de ses assertions";
     profile_standard: "Standard", "Standard";
     profile_service_account: "Google service account", "Compte de service Google";
@@ -117,7 +117,7 @@ words! {
     hour_message(granted: &str, refused: &str): "In the last hour {granted} were granted and {refused} refused.", "Dans la dernière heure, {granted} ont été accordées et {refused} refusées.";
     hour_cut(count: u64): "Only the latest {count} are counted.", "Seules les {count} dernières sont comptées.";
     nothing_in_hour: "Nothing was decided in the last hour.", "Rien n'a été décidé dans la dernière heure.";
-    mostly(rule: Coded<'_>, count: u64): "Most were refused for {rule}: {count}.", "La plupart ont été refusées pour {rule} : {count}.";
+    mostly(rule: Coded<'_>, count: u64): "Most often refused for {rule}: {count}.", "Le plus souvent refusées pour {rule} : {count}.";
     see_why: "See why", "Voir pourquoi";
     latest_refusals: "Latest refusals", "Derniers refus";
     at: "Time", "Heure";
@@ -134,7 +134,7 @@ words! {
     editing(name: Named<'_>): "Change {name}", "Modifier {name}";
     id_hint: "It stands in tokens and does not change: letters and digits, such as billing.", "Il figure dans les jetons et ne change pas : des lettres et des chiffres, par exemple billing.";
     name_hint: "What people read, such as Billing. Without it they read the id.", "Ce que les personnes lisent, par exemple Facturation. Sans lui, elles lisent l'identifiant.";
-    scope_hint: "The most it may get, apart by blanks, such as invoices:read invoices:write.", "Le plus qu'il puisse obtenir, séparées par des espaces, par exemple invoices:read invoices:write.";
+    scope_hint: "The most it may get, apart by blanks, such as invoices:read invoices:write.", "Les portées qu'il peut obtenir au plus, séparées par des espaces, par exemple invoices:read invoices:write.";
     description_hint: "A sentence that people read on consent pages.", "Une phrase que les personnes lisent sur les pages de consentement.";
     home_hint: "An https address that consent pages lead to.", "Une adresse https à laquelle mènent les pages de consentement.";
     redirects_hint: "Where people come back to, one a line, to the letter.", "Où les personnes reviennent, une par ligne, à la lettre près.";
@@ -146,6 +146,7 @@ words! {
     grant_authorization_code: "People sign in, and it acts for them", "Des personnes se connectent, et il agit pour elles";
     grant_refresh_token: "It goes on acting for them while they are absent", "Il continue d'agir pour elles en leur absence";
     is_changed(name: Named<'_>): "{name} is changed.", "{name} est modifié.";
+    nothing_changed(name: Named<'_>): "Nothing in {name} was changed.", "Rien n'a été modifié dans {name}.";
 
     warned(told: Markup, warning: &str): "{told} <span lang=\"en\">{warning}</span>", "{told} <span lang=\"en\">{warning}</span>";
 
@@ -206,7 +207,7 @@ words! {
     keys_are_added(name: Named<'_>): "The key of {name} is registered. It is accepted from the next request on.", "La clé de {name} est enregistrée. Elle est acceptée dès la prochaine requête.";
     remove_key(key: Coded<'_>): "Remove the key {key}?", "Retirer la clé {key} ?";
     removing_key(name: Named<'_>): "What {name} signs with it is refused from the next request on.", "Ce que {name} signe avec elle est refusé dès la prochaine requête.";
-    key_last_used(at: &str, ago: &str): "It last signed a request at {at}, {ago}.", "Elle a signé une requête pour la dernière fois à {at}, {ago}.";
+    key_last_used(at: &str, ago: &str): "It last signed a request on {at}, {ago}.", "Elle a signé une requête pour la dernière fois le {at}, {ago}.";
     key_never_used: "Among the latest requests of the client none was signed with it.", "Parmi les dernières requêtes du client, aucune n'a été signée avec elle.";
     only_key: "It is the only key that works. Without it the client gets no tokens.", "C'est la seule clé qui fonctionne. Sans elle, le client n'obtient pas de jetons.";
     key_is_removed(key: Coded<'_>): "The key {key} is removed.", "La clé {key} est retirée.";

@@ -53,7 +53,7 @@ impl Form for RotatePage {
             summary: Summary::of(typed),
             words,
             trail: vec![(back.clone(), words.heading().to_owned())],
-            typed: typed.or_else(|typed| typed.filling("ahead", ahead)),
+            typed: typed.or_else(|typed| typed.filling("ahead", &*ahead)),
             algorithms: [usual]
                 .into_iter()
                 .chain(others)

@@ -128,7 +128,7 @@ fn m118_clients_are_found_by_each_filter() {
         );
     }
     let none = console.page("/clients?ends_within=7");
-    assert!(none.body.contains("No client is like this."), "{none:?}");
+    assert!(none.body.contains("No client matches."), "{none:?}");
     assert_eq!(console.open("/clients?ends_within=soon").status, 400);
 }
 
@@ -396,6 +396,32 @@ fn m122_a_client_shows_who_it_is_and_whether_it_is_well() {
 }
 
 #[test]
+fn m006_a_form_of_a_client_changes_what_was_typed_and_undoes_nothing_of_others() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key", "--scope", "r"]);
+    let mut console = server.console();
+    let form = console.form("/clients/billing/edit");
+    let nothing = console.browser.submit(&form, &[]);
+    let said = "Nothing in <bdi>billing</bdi> was changed";
+    assert!(nothing.body.contains(said), "{nothing:?}");
+    server.ok(&["client", "update", "billing", "--scope", "r w"]);
+    let typed = [("description", "Sends bills")];
+    let late = console.browser.submit(&form, &typed);
+    assert_eq!(late.status, 412, "{late:?}");
+    assert_eq!(registered(&server, "billing")["description"], Value::Null);
+    let again = late.filled("/console/clients/billing/edit");
+    let saved = console.browser.submit(&again, &[]);
+    assert!(saved.body.contains("is changed"), "{saved:?}");
+    let client = registered(&server, "billing");
+    assert_eq!(client["scope"], "r w", "{client}");
+    assert_eq!(client["description"], "Sends bills", "{client}");
+    // The control: a scope that is typed is changed.
+    let saved = console.submit("/clients/billing/edit", &[("scope", "r")]);
+    assert!(saved.body.contains("is changed"), "{saved:?}");
+    assert_eq!(registered(&server, "billing")["scope"], "r");
+}
+
+#[test]
 fn m122_a_client_that_was_silent_for_long_is_asked_about() {
     let clock = Clock::new().expect("a compiler");
     let server = Server::start();
@@ -612,7 +638,7 @@ fn m112_a_client_is_deleted_after_what_stops_working_is_said() {
         page.contains("1 person loses what it does for them."),
         "{page}"
     );
-    assert!(page.contains("It last got a token at "), "{page}");
+    assert!(page.contains("It last got a token on "), "{page}");
     assert!(page.contains("disable it instead"), "{page}");
     let deleted = console.submit("/clients/billing/delete", &[("reason", "gone")]);
     assert!(deleted.body.contains("is deleted."), "{deleted:?}");
