@@ -193,6 +193,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         subjects::ShowSubject,
         subjects::UpdateSubject,
         subjects::DeleteSubject,
+        subjects::ShowRole,
         subjects::PutRole,
         subjects::DeleteRole,
         subjects::ListOpen<Invitation>,

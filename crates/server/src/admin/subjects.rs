@@ -23,7 +23,7 @@ pub use self::{
     invitations::{InvitationBody, InviteSubject},
     list::{ListSubjects, SubjectQuery},
     open::{EndOpen, ListOpen},
-    role::{DeleteRole, PutRole, RoleBody},
+    role::{DeleteRole, PutRole, RoleBody, ShowRole},
 };
 use super::{
     Administration, Answered, Input, NoQuery, Operation, PatchOf, Route, Segments as _, Warned,

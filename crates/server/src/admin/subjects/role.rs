@@ -35,6 +35,31 @@ impl Document for RoleBody {
     }
 }
 
+/// Shows the role of a subject.
+pub struct ShowRole;
+
+impl Operation for ShowRole {
+    type Path = SubjectId;
+    type Query = NoQuery;
+    type Body = ();
+    type Answer = OperatorDocument;
+
+    const ROUTE: Route = Route::get(
+        ROLE,
+        "show_role",
+        "Show the role of a subject, and whether it can sign in",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        let shown = admin.operators().get(&input.path).await?;
+        let revision = shown.revision;
+        Ok(Answered::at(shown, revision))
+    }
+}
+
 /// Gives a subject a role.
 pub struct PutRole;
 

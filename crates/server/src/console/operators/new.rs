@@ -1,12 +1,12 @@
 //! Giving somebody a role who may not be registered yet.
 
 use askama::Template;
-use grantor::{admin::SubjectDocument, registry::Role, server::Body, types::SubjectId};
+use grantor::{admin::SubjectDocument, registry::Role, server::Body};
 use http::Response;
 
 use super::{
     OPERATORS,
-    role::{Choice, choices, give, told},
+    role::{give, roles, told},
     words::Words,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         Input,
         subjects::{CreateSubject, RoleBody, ShowSubject},
     },
-    console::{Done, Error, Form, Route, Section, Shell, Summary, Typed, Visit},
+    console::{Done, Error, Form, Pick, Route, Section, Shell, Summary, Typed, Visit},
 };
 
 /// The form of a new operator.
@@ -29,7 +29,7 @@ struct View {
     trail: Vec<(String, String)>,
     action: String,
     ticket: String,
-    choices: Vec<Choice>,
+    choices: Vec<Pick>,
     back: String,
     typed: Typed,
 }
@@ -51,7 +51,7 @@ impl Form for NewPage {
             trail: vec![(back.clone(), words.heading().to_owned())],
             action: visit.here(),
             ticket: visit.ticket(),
-            choices: choices(words, chosen),
+            choices: Pick::of(roles(words), chosen),
             back,
             typed: typed.clone(),
             shell: visit.shell(),
@@ -64,19 +64,12 @@ impl Form for NewPage {
         typed.members().text("role").body::<RoleBody>()?;
         let new: SubjectDocument = typed.members().text("id").body()?;
         let id = new.id.clone();
-        if !is_registered(visit, &id).await? {
+        let registered = visit.find(Input::<ShowSubject>::at(id.clone())).await?;
+        if registered.is_none() {
             visit.ask(Input::<CreateSubject>::with((), new)).await?;
         }
         let given = give(visit, &id, typed).await?;
         let notice = told(visit, Words(visit.language()), &given);
         Ok(Done::Go(visit.at(OPERATORS, &[]), notice))
-    }
-}
-
-async fn is_registered(visit: &Visit, id: &SubjectId) -> Result<bool, Error> {
-    match visit.ask(Input::<ShowSubject>::at(id.clone())).await {
-        Ok(_) => Ok(true),
-        Err(Error::NothingHere) => Ok(false),
-        Err(error) => Err(error),
     }
 }

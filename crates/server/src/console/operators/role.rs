@@ -4,13 +4,15 @@ use askama::Template;
 use grantor::{admin::OperatorDocument, registry::Role, server::Body, types::SubjectId};
 use http::Response;
 
-use super::{OPERATORS, list::last_seen, operator, words::Words};
+use super::{OPERATORS, list::last_seen, words::Words};
 use crate::{
     admin::{
         Input, state_of,
-        subjects::{DeleteRole, PutRole, ShowSubject},
+        subjects::{DeleteRole, PutRole, ShowRole, ShowSubject},
     },
-    console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit, subjects},
+    console::{
+        Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit, subjects,
+    },
     pages::{Coded, Markup, Named, markup, time},
 };
 
@@ -33,28 +35,15 @@ struct View {
     action: String,
     ticket: String,
     state: Option<String>,
-    choices: Vec<Choice>,
+    choices: Vec<Pick>,
     back: String,
     typed: Typed,
 }
 
-/// A role that may be chosen.
-pub struct Choice {
-    pub value: &'static str,
-    pub text: &'static str,
-    pub means: &'static str,
-    pub is_chosen: bool,
-}
-
-/// All roles, of which this one is chosen.
-pub fn choices(words: Words, chosen: &str) -> Vec<Choice> {
-    let choice = |role: Role| Choice {
-        value: role.as_str(),
-        text: role.as_str(),
-        means: words.means(role),
-        is_chosen: chosen == role.as_str(),
-    };
-    Role::ALL.into_iter().map(choice).collect()
+/// The roles that may be given.
+pub fn roles(words: Words) -> impl Iterator<Item = Pick> {
+    let pick = move |role: Role| Pick::new(role.as_str(), role.as_str()).meaning(words.means(role));
+    Role::ALL.into_iter().map(pick)
 }
 
 impl Form for RolePage {
@@ -65,7 +54,7 @@ impl Form for RolePage {
     async fn show(visit: &Visit, id: &SubjectId, typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
         visit.ask(Input::<ShowSubject>::at(id.clone())).await?;
-        let now = operator(visit, id).await?;
+        let now = visit.find(Input::<ShowRole>::at(id.clone())).await?;
         let role = now.as_ref().map(|operator| operator.role);
         let mut sentences = vec![match role {
             Some(role) => words.now(Coded(role.as_str())),
@@ -83,15 +72,8 @@ impl Form for RolePage {
             Some(typed) => typed,
             None => role.map_or(Role::Reader.as_str(), Role::as_str),
         };
-        let mut choices = choices(words, chosen);
-        if role.is_some() {
-            choices.push(Choice {
-                value: NONE,
-                text: words.no_role(),
-                means: words.takes_all(),
-                is_chosen: chosen == NONE,
-            });
-        }
+        let none = || Pick::new(NONE, words.no_role()).meaning(words.takes_all());
+        let choices = roles(words).chain(role.map(|_| none()));
         let view = View {
             words,
             summary: Summary::of(typed),
@@ -101,7 +83,7 @@ impl Form for RolePage {
             action: visit.here(),
             ticket: visit.ticket(),
             state: now.map(|operator| state_of(operator.revision)),
-            choices,
+            choices: Pick::of(choices, chosen),
             back: visit.at(subjects::SUBJECT, &[id.as_str()]),
             typed: typed.clone(),
             shell: visit.shell(),

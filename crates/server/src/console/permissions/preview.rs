@@ -118,10 +118,9 @@ async fn previewed(visit: &Visit, typed: &Typed) -> Result<Option<Outcome>, Erro
     }
     let id = ClientId::parse(typed.text("client"));
     let id = id.map_err(|error| wrong(error.to_string()))?;
-    match visit.ask(Input::<ShowClient>::at(id.clone())).await {
-        Ok(_) => {}
-        Err(Error::NothingHere) => return Err(wrong(words.no_such_client().to_owned())),
-        Err(error) => return Err(error),
+    let client = visit.find(Input::<ShowClient>::at(id.clone())).await?;
+    if client.is_none() {
+        return Err(wrong(words.no_such_client().to_owned()));
     }
     let named = |grant: &GrantType| short_name(grant) == typed.text("grant");
     let grant = GRANTS.into_iter().find(named);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use grantor::{
-    admin::{self, Fault, ScopeDocument},
+    admin::{Fault, ScopeDocument},
     server::Body,
     types::{Description, ScopeToken},
 };
@@ -67,10 +67,9 @@ impl Form for NewPage {
         let name = ScopeToken::parse(typed.text("name"));
         let name = name.map_err(|error| wrong(error.to_string()))?;
         // PUT would take the place of what is there.
-        match visit.admin.scopes().get(&name).await {
-            Ok(_) => return Err(wrong("is described already; change it there".to_owned())),
-            Err(admin::Error::NotFound(_)) => {}
-            Err(error) => return Err(error.into()),
+        let described = visit.find(Input::<ShowScope>::at(name.clone())).await?;
+        if described.is_some() {
+            return Err(wrong("is described already; change it there".to_owned()));
         }
         let words = Words(visit.language());
         let scope = put(visit, &name, typed).await?;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use grantor::{
-    admin::{self, Fault, IssuerDocument, Templates, TrustDocument},
+    admin::{Fault, IssuerDocument, Templates, TrustDocument},
     assertion::Usage,
     server::Body,
     types::ClientId,
@@ -11,7 +11,7 @@ use http::Response;
 
 use super::{TRUST, by_template, fields, words::Words};
 use crate::{
-    admin::{Input, Problem, Slug, trusts::CreateTrust},
+    admin::{Input, Problem, Slug, clients::ShowClient, issuers::ShowIssuer, trusts::CreateTrust},
     console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
     pages::{Coded, Link, Markup, Named, markup},
 };
@@ -32,7 +32,7 @@ pub struct View {
     pub typed: Typed,
     /// The trust that is changed.
     pub trust: Option<TrustDocument>,
-    /// That its platform is known.
+    /// A sentence that its platform is known.
     pub template: Option<Markup>,
     pub lints: Vec<&'static str>,
     pub uses: [(&'static str, &'static str); 2],
@@ -44,7 +44,7 @@ pub struct View {
 }
 
 impl View {
-    /// Of a trust that is new.
+    /// The fields of a trust that is new.
     pub fn of_new(visit: &Visit, typed: Typed) -> Self {
         let words = Words(visit.language());
         let list = visit.at("/trusts", &[]);
@@ -125,14 +125,11 @@ impl Form for NewPage {
 
 /// The issuer of this name or `iss`, if there is one.
 pub async fn issuer_of(visit: &Visit, issuer: &str) -> Result<Option<IssuerDocument>, Error> {
-    match visit.admin.issuers().get(issuer).await {
-        Ok(issuer) => Ok(Some(issuer)),
-        Err(admin::Error::NotFound(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let found = visit.find(Input::<ShowIssuer>::at(issuer.to_owned()));
+    Ok(found.await?.map(|shown| shown.issuer))
 }
 
-/// That there is no such client.
+/// The fault that there is no such client.
 pub async fn fault_of_client(visit: &Visit, typed: &Typed) -> Result<Option<Fault>, Error> {
     let wrong = |detail: String| Ok(Some(Fault::new("client", detail)));
     let id = match typed.text("client") {
@@ -142,12 +139,11 @@ pub async fn fault_of_client(visit: &Visit, typed: &Typed) -> Result<Option<Faul
             Err(error) => return wrong(error.to_string()),
         },
     };
-    match visit.admin.clients().get(&id).await {
-        Ok(_) => Ok(None),
-        Err(admin::Error::NotFound(_)) => wrong(format!(
+    match visit.find(Input::<ShowClient>::at(id.clone())).await? {
+        Some(_) => Ok(None),
+        None => wrong(format!(
             "there is no client {id}; register it first, or leave this out"
         )),
-        Err(error) => Err(error.into()),
     }
 }
 
