@@ -22,7 +22,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Of this trust; `None` if its JWTs are for client authentication only.
+    /// The job of this trust; `None` if its JWTs are for client authentication only.
     pub fn of(visit: &Visit, issuer: &IssuerDocument, trust: &TrustDocument) -> Option<Self> {
         if !trust.uses.contains(&Usage::Grant) {
             return None;

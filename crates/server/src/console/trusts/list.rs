@@ -8,7 +8,7 @@ use grantor::{
 };
 use http::Response;
 
-use super::{TRUST, words::Words};
+use super::{TRUST, mode::MODES, words::Words};
 use crate::{
     admin::{Input, trusts::ListTrusts},
     console::{Error, Page, Pager, Route, Section, Shell, Table, Visit},
@@ -77,11 +77,7 @@ impl Page for ListPage {
         let found = visit.ask(input).await?;
         let view = View {
             words: Words(visit.language()),
-            modes: [
-                ("on", Mode::On),
-                ("shadow", Mode::Shadow),
-                ("off", Mode::Off),
-            ],
+            modes: MODES,
             new: visit.may_edit().then(|| visit.at("/issuers/new", &[])),
             pager: Pager::of(visit, &filter, found.next.as_deref()),
             rows: found

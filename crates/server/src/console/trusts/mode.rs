@@ -30,30 +30,19 @@ impl Form for ModePage {
         let named = Named(name.as_str());
         let client = trust.client.as_ref().map_or("", |client| client.as_str());
         let wanted = mode_of(typed.text(MODE)).ok_or(Error::Filter)?;
-        let (question, sentence, verb) = match wanted {
-            Mode::On => (
-                words.turn_on_it(named),
-                markup(words.turning_on()),
-                words.turn_on(),
-            ),
-            Mode::Shadow => (
-                words.to_shadow_it(named),
-                words.shadowing(Coded(client)),
-                words.to_shadow(),
-            ),
-            _ => (
-                words.turn_off_it(named),
-                words.turning_off(Coded(client)),
-                words.turn_off(),
-            ),
+        let (question, sentence) = match wanted {
+            Mode::On => (words.turn_on_it(named), markup(words.turning_on())),
+            Mode::Shadow => (words.to_shadow_it(named), words.shadowing(Coded(client))),
+            _ => (words.turn_off_it(named), words.turning_off(Coded(client))),
         };
         let back = visit.at(TRUST, &[name.as_str()]);
+        let verb = words.turn(wanted.clone());
         let page = Confirm::ask(visit, typed, question, verb, back.clone())
             .below(visit.at("/trusts", &[]), words.heading())
             .below(back, name.as_str())
             .saying(sentence)
             .saying(used_last(visit, words, name).await?)
-            .sending(MODE, word_of(wanted))
+            .sending(MODE, word_of(&wanted))
             .in_state(Some(trust.revision))
             .managed_by(trust.managed_by.as_ref().map(ToString::to_string));
         Ok(page.page(visit))
@@ -72,7 +61,7 @@ impl Form for ModePage {
             _ => words.is_off(named),
         });
         let undo = visit.at("/trusts/{trust}/mode", &[name.as_str()]);
-        let undo = address(&undo, &[(MODE, word_of(before))], &[]);
+        let undo = address(&undo, &[(MODE, word_of(&before))], &[]);
         let page = visit.at(TRUST, &[name.as_str()]);
         Ok(Done::Go(page, notice.then(undo, words.undo())))
     }
@@ -88,19 +77,23 @@ pub async fn used_last(visit: &Visit, words: Words, name: &Name) -> Result<Marku
     })
 }
 
-fn mode_of(word: &str) -> Option<Mode> {
-    match word {
-        "on" => Some(Mode::On),
-        "shadow" => Some(Mode::Shadow),
-        "off" => Some(Mode::Off),
-        _ => None,
-    }
+/// The modes, as members have them.
+pub const MODES: [(&str, Mode); 3] = [
+    ("on", Mode::On),
+    ("shadow", Mode::Shadow),
+    ("off", Mode::Off),
+];
+
+fn mode_of(wanted: &str) -> Option<Mode> {
+    let mut modes = MODES.into_iter();
+    modes
+        .find(|(word, _)| *word == wanted)
+        .map(|(_, mode)| mode)
 }
 
-fn word_of(mode: Mode) -> &'static str {
-    match mode {
-        Mode::On => "on",
-        Mode::Shadow => "shadow",
-        _ => "off",
-    }
+fn word_of(wanted: &Mode) -> &'static str {
+    let mut modes = MODES.into_iter();
+    modes
+        .find(|(_, mode)| mode == wanted)
+        .map_or("off", |(word, _)| word)
 }

@@ -3,13 +3,13 @@
 use askama::Template;
 use grantor::{
     admin::{ClientAuth, TrustDocument},
-    registry::{Mode, PinValue, SubjectMapping},
+    registry::{PinValue, SubjectMapping},
     server::Body,
     types::Name,
 };
 use http::Response;
 
-use super::{TRUST, job::Job, words::Words};
+use super::{TRUST, job::Job, mode::MODES, words::Words};
 use crate::{
     admin::{
         Input, NoQuery,
@@ -103,14 +103,9 @@ impl Page for TrustPage {
 
 fn actions(visit: &Visit, words: Words, trust: &TrustDocument) -> Actions {
     let name = trust.name.as_str();
-    let modes = [
-        (Mode::On, "on", words.turn_on()),
-        (Mode::Shadow, "shadow", words.to_shadow()),
-        (Mode::Off, "off", words.turn_off()),
-    ];
-    let others = modes.into_iter().filter(|(mode, ..)| *mode != trust.mode);
+    let others = MODES.into_iter().filter(|(_, mode)| *mode != trust.mode);
     let place = visit.at("/trusts/{trust}/mode", &[name]);
-    let link = |(_, word, text)| (address(&place, &[("mode", word)], &[]), text);
+    let link = |(word, mode)| (address(&place, &[("mode", word)], &[]), words.turn(mode));
     Actions {
         edit: visit.at("/trusts/{trust}/edit", &[name]),
         delete: visit.at("/trusts/{trust}/delete", &[name]),

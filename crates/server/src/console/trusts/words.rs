@@ -12,7 +12,7 @@ words! {
     new_one: "New trust", "Nouvelle confiance";
     none_yet: "No trusts yet. With one, jobs of a platform get tokens without a secret.", "Aucune confiance pour l'instant. Avec une confiance, les tâches d'une plateforme obtiennent des jetons sans secret.";
     make_the_first: "Make the first one", "Créer la première";
-    none_found: "No trust is like this.", "Aucune confiance ne correspond.";
+    none_found: "No trust matches.", "Aucune confiance ne correspond.";
     caption: "Trusts, of which issuer and for which client", "Confiances, de quel émetteur et pour quel client";
     name: "Name", "Nom";
     name_hint: "What it is called here. If no client is named, a client of this name is made.", "Son nom ici. Si aucun client n'est nommé, un client de ce nom est créé.";
@@ -91,7 +91,7 @@ words! {
     edit: "Change", "Modifier";
     edit_it(name: Named<'_>): "Change {name}", "Modifier {name}";
     is_changed(name: Named<'_>): "{name} is changed.", "{name} est modifiée.";
-    nothing_changed(name: Named<'_>): "Nothing of {name} was to be changed.", "Rien n'était à modifier dans {name}.";
+    nothing_changed(name: Named<'_>): "Nothing in {name} was changed.", "Rien n'a été modifié dans {name}.";
     turn_on: "Turn on", "Activer";
     turn_off: "Turn off", "Désactiver";
     to_shadow: "Make it a shadow", "En faire une ombre";
@@ -158,6 +158,15 @@ impl Words {
             Mode::On => (self.on(), self.on_hint()),
             Mode::Shadow => (self.shadow(), self.shadow_hint()),
             _ => (self.off(), self.off_hint()),
+        }
+    }
+
+    /// The verb by which a trust comes to this mode.
+    pub fn turn(self, mode: Mode) -> &'static str {
+        match mode {
+            Mode::On => self.turn_on(),
+            Mode::Shadow => self.to_shadow(),
+            _ => self.turn_off(),
         }
     }
 
