@@ -1,38 +1,38 @@
 //! The console: pages for operators below `/console`, on the operations of `/admin/v1`. A page shows
 //! what the API answers, and a form asks for an operation: the console has no use cases of its own.
 
-pub mod account;
-pub mod changes;
-pub mod clients;
+mod account;
+mod changes;
+mod clients;
 mod confirm;
 mod decisions;
 mod error;
 mod explain;
 mod find;
-pub mod help;
-pub mod issuers;
+mod help;
+mod issuers;
 mod last;
 mod list;
 mod notice;
 mod once;
-pub mod operators;
-pub mod overview;
+mod operators;
+mod overview;
 mod page;
-pub mod permissions;
+mod permissions;
 mod pick;
 mod picture;
 mod problem;
 mod route;
 mod router;
-pub mod scopes;
-pub mod server;
+mod scopes;
+mod server;
 mod shell;
 mod shown_file;
-pub mod signing_keys;
+mod signing_keys;
 mod statistics;
-pub mod subjects;
+mod subjects;
 mod tried;
-pub mod trusts;
+mod trusts;
 mod typed;
 mod visit;
 mod words;
@@ -85,7 +85,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// That of a server, on its store. Operators sign in at this desk.
+    /// The console of a server, on its store. Operators sign in at this desk.
     pub fn new(
         config: &Config,
         store: &Backend,
@@ -182,6 +182,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             signing_keys::RotatePage,
             signing_keys::RevokePage,
             subjects::NewPage,
+            subjects::EditPage,
             subjects::SwitchPage,
             subjects::DeletePage,
             subjects::InvitePage,

@@ -1,6 +1,7 @@
 //! Subjects: whom tokens are about, how they sign in, and what they allowed.
 
 mod delete;
+mod edit;
 mod end;
 mod invite;
 mod list;
@@ -21,6 +22,7 @@ use grantor::{
 use self::words::Words;
 pub use self::{
     delete::DeletePage,
+    edit::EditPage,
     end::{EndCredentialsPage, EndInvitationsPage, EndSessionsPage, TakePasskeyPage},
     invite::{InvitePage, RecoverPage},
     list::ListPage,

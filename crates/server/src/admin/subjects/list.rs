@@ -15,7 +15,7 @@ use crate::admin::{Administration, Answered, Input, Listed, Operation, Portion, 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SubjectQuery {
-    /// Those with this in their ids, to the letter.
+    /// Those with this in their ids, or in what they are called, to the letter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// Those that are enabled, or not.

@@ -20,7 +20,7 @@ pub struct EndSessionsPage;
 /// The question before a subject has no way to sign in any more.
 pub struct EndCredentialsPage;
 
-/// The question before a subject has this passkey no more.
+/// The question before a passkey is taken from a subject.
 pub struct TakePasskeyPage;
 
 /// The question before the invitation of a subject ends.

@@ -32,6 +32,8 @@ struct View {
 struct Row {
     path: String,
     id: String,
+    /// What it is called.
+    name: Option<String>,
     is_enabled: bool,
     role: &'static str,
     made: Option<String>,
@@ -39,7 +41,15 @@ struct Row {
 
 const TABLE: Table = Table {
     name: "subjects",
-    columns: &["id", "enabled", "role", "managed_by", "created_at"],
+    columns: &[
+        "id",
+        "enabled",
+        "role",
+        "managed_by",
+        "created_at",
+        "display_name",
+        "language",
+    ],
 };
 
 impl Page for ListPage {
@@ -79,6 +89,7 @@ fn row(visit: &Visit, words: Words, state: &SubjectState) -> Row {
     Row {
         path: visit.at(SUBJECT, &[id]),
         id: id.to_owned(),
+        name: state.subject.display_name.as_ref().map(ToString::to_string),
         is_enabled: state.subject.enabled,
         role: words.role_or_none(state.role),
         made: state.subject.created_at.map(time::day),

@@ -4,10 +4,10 @@ use askama::Template;
 use grantor::server::Body;
 use http::Response;
 
-use super::{SUBJECT, SUBJECTS, words::Words};
+use super::{SUBJECT, SUBJECTS, edit::languages, words::Words};
 use crate::{
     admin::{Input, subjects::CreateSubject},
-    console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
+    console::{Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit},
     pages::Named,
 };
 
@@ -25,6 +25,7 @@ struct View {
     ticket: String,
     back: String,
     typed: Typed,
+    languages: Vec<Pick>,
 }
 
 impl Form for NewPage {
@@ -43,6 +44,7 @@ impl Form for NewPage {
             ticket: visit.ticket(),
             back,
             typed: typed.clone(),
+            languages: languages(words, typed.text("language")),
             shell: visit.shell(),
         };
         Ok(visit.form(typed, &view))
@@ -50,7 +52,8 @@ impl Form for NewPage {
 
     async fn submit(visit: &Visit, (): &(), typed: &Typed) -> Result<Done, Error> {
         let words = Words(visit.language());
-        let document = typed.members().text("id").body()?;
+        let members = typed.members().text("id").text("display_name");
+        let document = members.text("language").body()?;
         let made = visit
             .ask(Input::<CreateSubject>::with((), document))
             .await?;

@@ -2,11 +2,11 @@
 
 use askama::Template;
 use grantor::{
-    admin::{PermissionDocument, PermissionFilter},
+    admin::{PermissionDocument, PermissionFilter, SubjectDocument},
     registry::{Origin, Role},
     server::{Body, Decision, Outcome},
     storage::DecisionFilter,
-    types::SubjectId,
+    types::{self, SubjectId},
 };
 use http::Response;
 
@@ -19,7 +19,7 @@ use crate::{
         subjects::{ListOpen, PasskeyEntry, PasswordEntry, ShowCredentials, ShowSubject},
     },
     console::{Error, Page, Route, Section, Shell, Visit, address, changes},
-    pages::{Link, Markup, time},
+    pages::{Language, Link, Markup, Named, time},
     person::{Invitation, OpenSession},
 };
 
@@ -39,6 +39,8 @@ struct View {
     is_enabled: bool,
     role: Option<&'static str>,
     made: Option<String>,
+    /// What it is called, and its language, where that is said.
+    addressed: Vec<Markup>,
     managed_by: Option<String>,
     /// Why nothing can be changed here, if an owner could.
     only_owners: Option<Markup>,
@@ -59,6 +61,7 @@ struct View {
 
 /// What may be done about it: paths.
 struct Actions {
+    edit: String,
     switch: String,
     delete: String,
     invite: String,
@@ -129,9 +132,11 @@ impl Page for SubjectPage {
             is_enabled: subject.enabled,
             role: state.role.map(|role| visit.words().role(role)),
             made: subject.created_at.map(time::minute),
+            addressed: addressed(words, subject),
             managed_by: subject.managed_by.as_ref().map(ToString::to_string),
             only_owners: (visit.may_edit() && !can_change).then(|| words.only_owners(operators)),
             actions: can_change.then(|| Actions {
+                edit: at("/subjects/{subject}/edit"),
                 switch: at("/subjects/{subject}/switch"),
                 delete: at("/subjects/{subject}/delete"),
                 invite: at("/subjects/{subject}/invite"),
@@ -179,6 +184,16 @@ impl Page for SubjectPage {
         };
         Ok(visit.page(&view))
     }
+}
+
+/// What a subject is called, and its language.
+fn addressed(words: Words, subject: &SubjectDocument) -> Vec<Markup> {
+    let name = subject.display_name.as_ref();
+    let name = name.map(|name| words.is_called(Named(name.as_str())));
+    let language = subject.language.map(types::Language::as_str);
+    let language = language.and_then(Language::of_tag);
+    let language = language.map(|language| words.reads(language.tag(), language.name()));
+    name.into_iter().chain(language).collect()
 }
 
 /// The first of a list, or the last of records.

@@ -22,7 +22,7 @@ fn enabled(server: &Server, subject: &str) -> bool {
 }
 
 /// The link that a page shows once.
-fn link(page: &Answer) -> String {
+fn link_of(page: &Answer) -> String {
     page.text_of("link").expect("a link")
 }
 
@@ -79,6 +79,37 @@ fn m124_a_subject_is_registered_found_and_shown() {
 }
 
 #[test]
+fn m124_a_subject_is_called_otherwise_by_its_form_and_found_by_that() {
+    let server = Server::start();
+    let mut console = server.console();
+    let values = [("id", "4711"), ("display_name", "Bob"), ("language", "fr")];
+    console.submit("/subjects/new", &values);
+    let page = console.page("/subjects/4711");
+    assert!(page.body.contains("called <bdi>Bob</bdi>"), "{page:?}");
+    assert!(page.body.contains("Français</span>"), "{page:?}");
+    let form = console.form("/subjects/4711/edit");
+    let nothing = console.browser.submit(&form, &[]);
+    let said = "Nothing in <bdi>4711</bdi> was changed";
+    assert!(nothing.body.contains(said), "{nothing:?}");
+    let refused = console.browser.submit(&form, &[("language", "de")]);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(
+        refused.body.contains("id=\"language-fault\""),
+        "{refused:?}"
+    );
+    // The control: another name, and no language.
+    let values = [("display_name", "Robert"), ("language", "")];
+    let changed = console.browser.submit(&form, &values);
+    let said = "called <bdi>Robert</bdi>";
+    assert!(changed.body.contains(said), "{changed:?}");
+    assert!(!changed.body.contains("Français</span>"), "{changed:?}");
+    let found = console.page("/subjects?q=Robert");
+    assert!(found.body.contains("/console/subjects/4711"), "{found:?}");
+    let found = console.page("/subjects?q=Bob");
+    assert!(!found.body.contains("/console/subjects/4711"), "{found:?}");
+}
+
+#[test]
 fn m124_a_page_says_how_a_subject_signs_in_who_acts_for_it_and_what_was_done() {
     let server = server_with("[person]");
     let mut console = server.console();
@@ -96,7 +127,7 @@ fn m124_a_page_says_how_a_subject_signs_in_who_acts_for_it_and_what_was_done() {
         assert!(page.body.contains(text), "{text}: {page:?}");
     }
     let invited = console.submit("/subjects/alice/invite", &[]);
-    Browser::new(&server).accept(&link(&invited), PASSWORD);
+    Browser::new(&server).accept(&link_of(&invited), PASSWORD);
     // Decisions are kept a little later.
     let mut page = console.page("/subjects/alice");
     server.wait_until("kept", || {
@@ -167,7 +198,7 @@ fn m115_ma26_an_invitation_is_shown_once_and_its_form_is_taken_once() {
         "{shown:?}"
     );
     assert!(shown.body.contains("I have kept it"), "{shown:?}");
-    let link = link(&shown);
+    let link = link_of(&shown);
     assert!(
         link.starts_with(&format!("{}/invitation?token=", server.issuer)),
         "{link}"
@@ -206,17 +237,13 @@ fn m115_ma26_an_invitation_is_shown_once_and_its_form_is_taken_once() {
     assert!(long.body.contains("id=\"lifetime-fault\""), "{long:?}");
 }
 
-fn link_of(page: &Answer) -> String {
-    link(page)
-}
-
 #[test]
 fn m110_m124_operators_are_invited_to_the_console_without_pages_of_people() {
     let server = server_with("");
     let mut console = server.console();
     server.ok(&["operator", "create", "olga", "--role", "editor"]);
     let shown = console.submit("/subjects/olga/invite", &[]);
-    let link = link(&shown);
+    let link = link_of(&shown);
     assert!(
         link.starts_with(&format!("{}/console/invitation?token=", server.issuer)),
         "{link}"
@@ -258,7 +285,7 @@ fn m124_an_invitation_to_the_console_is_good_for_nobody_without_the_role() {
     let server = server_with("[person]");
     let mut console = server.console();
     server.ok(&["operator", "create", "olga", "--role", "editor"]);
-    let link = link(&console.submit("/subjects/olga/invite", &[]));
+    let link = link_of(&console.submit("/subjects/olga/invite", &[]));
     assert_eq!(Browser::new(&server).open(&link).status, 200);
     server.ok(&["operator", "delete", "olga"]);
     assert_eq!(Browser::new(&server).open(&link).status, 400);
@@ -271,7 +298,7 @@ fn m124_an_invitation_to_the_console_is_good_for_nobody_without_the_role() {
 fn c083_m124_recovering_ends_every_session_and_way_to_sign_in_when_it_is_accepted() {
     let server = server_with("[person]");
     let mut console = server.console();
-    let first = link(&console.submit("/subjects/alice/invite", &[]));
+    let first = link_of(&console.submit("/subjects/alice/invite", &[]));
     let mut browser = Browser::new(&server);
     browser.accept(&first, PASSWORD);
     let asked = console.page("/subjects/alice/recover");
@@ -279,7 +306,7 @@ fn c083_m124_recovering_ends_every_session_and_way_to_sign_in_when_it_is_accepte
         asked.body.contains("all their passkeys and passwords"),
         "{asked:?}"
     );
-    let link = link(&console.submit("/subjects/alice/recover", &[]));
+    let link = link_of(&console.submit("/subjects/alice/recover", &[]));
     let page = console.page("/subjects/alice");
     assert!(
         page.body.contains("A link to recover access is open"),
@@ -295,7 +322,7 @@ fn c083_m124_recovering_ends_every_session_and_way_to_sign_in_when_it_is_accepte
 fn m124_sessions_end_and_ways_to_sign_in_are_taken() {
     let server = server_with("[person]");
     let mut console = server.console();
-    let first = link(&console.submit("/subjects/alice/invite", &[]));
+    let first = link_of(&console.submit("/subjects/alice/invite", &[]));
     let mut browser = Browser::new(&server);
     browser.accept(&first, PASSWORD);
     let ended = console.submit("/subjects/alice/sessions", &[]);
