@@ -13,7 +13,7 @@ words! {
     find: "Go to", "Aller à";
     find_it: "Find", "Chercher";
     trail: "Where this is", "Où vous êtes";
-    find_hint: "A client, subject, issuer, or the id of a decision or change", "Un client, sujet, émetteur, ou l'identifiant d'une décision ou d'un changement";
+    find_hint: "A client, subject, issuer, trust, or the id of a decision or change", "Un client, un sujet, un émetteur, une confiance, ou l'identifiant d'une décision ou d'un changement";
     account: "Your ways to sign in", "Vos moyens de connexion";
     only_looks: "You can look at this. Changing it needs the role editor.", "Vous pouvez consulter ceci. Le modifier exige le rôle editor.";
     needs_role(role: Coded<'_>): "You can look at this. Changing it needs the role {role}.", "Vous pouvez consulter ceci. Le modifier exige le rôle {role}.";

@@ -105,7 +105,7 @@ words! {
     somebody_else_here: "If somebody else may be signed in as you, end all other sessions. You stay signed in here.", "Si quelqu'un d'autre est peut-être connecté à votre place, mettez fin à toutes les autres sessions. Vous restez connecté ici.";
     end_other_sessions: "End all other sessions", "Mettre fin à toutes les autres sessions";
     others_ended: "All other sessions have ended.", "Toutes les autres sessions ont pris fin.";
-    reused(date: &str): "A refresh token of yours was used twice, on {date}. Perhaps it was stolen: what came of it has ended. Look at your activity, and withdraw what you do not know.", "Un de vos jetons d'actualisation a été utilisé deux fois, le {date}. Il a peut-être été volé : ce qui en provenait a pris fin. Regardez votre activité et retirez ce que vous ne connaissez pas.";
+    reused(date: &str): "A refresh token of yours was used twice, on {date}. Perhaps it was stolen: what came of it has ended. Look at your activity, and withdraw what you do not know.", "Un de vos jetons de rafraîchissement a été utilisé deux fois, le {date}. Il a peut-être été volé : ce qui en provenait a pris fin. Regardez votre activité et retirez ce que vous ne connaissez pas.";
     dismiss: "I have seen it", "J'ai vu";
     ways_to_sign_in: "Ways to sign in", "Moyens de connexion";
     console: "Console", "Console";
@@ -122,7 +122,7 @@ words! {
     passkey_removed: "The passkey is removed.", "La clé d'accès est supprimée.";
     remove: "Remove", "Supprimer";
     remove_passkey(name: Named<'_>): "Remove {name}?", "Supprimer {name} ?";
-    removing_passkey: "You sign in with it no more. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
+    removing_passkey: "You no longer sign in with it. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
     made_on(date: &str): "made on {date}", "créée le {date}";
     password_set_on(date: &str): "Set on {date}. With another one your other sessions end.", "Défini le {date}. Avec un autre, vos autres sessions prennent fin.";
     no_password: "None is set.", "Aucun n'est défini.";

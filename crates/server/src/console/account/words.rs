@@ -46,7 +46,7 @@ words! {
     passkey_removed(name: Named<'_>): "{name} is removed.", "{name} est supprimée.";
     remove: "Remove", "Supprimer";
     remove_it(name: Named<'_>): "Remove {name}?", "Supprimer {name} ?";
-    removing: "You sign in with it no more. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
+    removing: "You no longer sign in with it. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
     made: "Made", "Créée";
     never_used: "not used yet", "pas encore utilisée";
 }

@@ -10,7 +10,7 @@ words! {
     heading: "Changes", "Changements";
     change(number: u64): "Change {number}", "Changement {number}";
     none_yet: "Nothing was changed yet. Each change of a client, subject, permission or whatever else is registered is recorded here: who, what, and why.", "Rien n'a encore été modifié. Chaque modification d'un client, d'un sujet, d'une autorisation ou de toute autre chose enregistrée est consignée ici : qui, quoi et pourquoi.";
-    none_found: "No change is like this.", "Aucun changement ne correspond.";
+    none_found: "No change matches.", "Aucun changement ne correspond.";
     at: "When", "Quand";
     who: "Who", "Qui";
     who_hint: "As it is shown in the list, such as operator olga", "Tel qu'affiché dans la liste, par exemple operator olga";
@@ -33,7 +33,7 @@ words! {
     nothing_differs: "Nothing differs.", "Rien ne diffère.";
     fingerprints: "Of keys, secrets and links there are fingerprints, and of passwords only that they were set.", "Des clés, secrets et liens ne figurent que les empreintes, et des mots de passe seulement leur définition.";
     all_of_it: "All changes of it", "Tous ses changements";
-    all_by_them: "All changes by them", "Tous ses changements à lui";
+    all_by_them: "All changes by them", "Tous les changements de cette personne";
     done_by(action: &str, who: Markup): "{action} by {who}", "{action} par {who}";
     operator(name: Named<'_>): "operator {name}", "opérateur {name}";
     client(name: Named<'_>): "client {name}", "client {name}";

@@ -8,7 +8,7 @@ words! {
     /// What the pages of decisions say.
     pub struct Words;
     heading: "Decisions", "Décisions";
-    kept(decisions: &str, days: u64): "Why requests were granted or refused: the newest {decisions}, for {days} days at most.", "Pourquoi des requêtes ont été acceptées ou refusées : les {decisions} plus récentes, pendant {days} jours au plus.";
+    kept(decisions: &str, days: u64): "Why requests were granted or refused: the newest {decisions}, for {days} days at most.", "Pourquoi des requêtes ont été accordées ou refusées : les {decisions} plus récentes, pendant {days} jours au plus.";
     pause: "Pause", "Pause";
     go_on: "Go on", "Continuer";
     no_answer: "No answer. What is shown is old.", "Pas de réponse. Ce qui est affiché est ancien.";
@@ -48,7 +48,7 @@ words! {
     newest: "The newest", "Le plus récent";
     one_by_one: "One by one", "Une par une";
     newest_first: "The newest first", "Les plus récentes d'abord";
-    none_found: "No decision is like this.", "Aucune décision ne correspond.";
+    none_found: "No decision matches.", "Aucune décision ne correspond.";
     none_yet: "Nothing is decided yet. Each request for a token, and each page and operation, is decided and recorded here.", "Rien n'est encore décidé. Chaque requête de jeton, chaque page et chaque opération est décidée et enregistrée ici.";
     when: "When", "Quand";
     why: "Why", "Pourquoi";

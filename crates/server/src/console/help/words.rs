@@ -26,7 +26,7 @@ words! {
     audience: "Audience", "Audience";
     audience_is: "For whom a JWT is meant, its member aud: this server for assertions, an API for tokens.", "À qui un JWT est destiné, son membre aud : ce serveur pour les assertions, une API pour les jetons.";
     audience_policy: "Audience policy", "Politique d'audience";
-    audience_policy_is: "What a client may write into aud: strict takes the issuer identifier of this server alone, legacy its token endpoint as well.", "Ce qu'un client peut écrire dans aud : strict n'accepte que l'identifiant d'émetteur de ce serveur, legacy aussi son point d'accès des jetons.";
+    audience_policy_is: "What a client may write into aud: strict takes the issuer identifier of this server alone, legacy its token endpoint as well.", "Ce qu'un client peut écrire dans aud : strict n'accepte que l'identifiant d'émetteur de ce serveur, legacy aussi son point d'accès aux jetons.";
     client: "Client", "Client";
     client_is: "A program that gets tokens, by its keys, its secret or the people who use it.", "Un programme qui obtient des jetons, par ses clés, son secret ou les personnes qui l'utilisent.";
     consent: "Consent", "Consentement";
@@ -49,7 +49,7 @@ words! {
     passkey_is: "A key that a device keeps, and by which somebody signs in without a password.", "Une clé que garde un appareil et par laquelle on se connecte sans mot de passe.";
     permission: "Permission", "Autorisation";
     permission_is: "That a client may act for a subject, given by an operator or by the person.", "Le droit d'un client d'agir pour un sujet, donné par un opérateur ou par la personne.";
-    refresh_token: "Refresh token", "Jeton d'actualisation";
+    refresh_token: "Refresh token", "Jeton de rafraîchissement";
     refresh_token_is: "By which a client goes on without asking the person again. It is exchanged at each use, and used twice it ends all that came of it.", "Par lequel un client continue sans redemander à la personne. Il est échangé à chaque usage et, utilisé deux fois, met fin à tout ce qui en provient.";
     replay: "Replay", "Rejeu";
     replay_is: "An assertion that comes a second time, known by its jti. It is refused.", "Une assertion qui arrive une seconde fois, reconnue à son jti. Elle est refusée.";

@@ -12,7 +12,7 @@ words! {
     new_one: "New issuer", "Nouvel émetteur";
     none_yet: "No issuers yet. With one, CI jobs and pods get tokens without a secret.", "Aucun émetteur pour l'instant. Avec un émetteur, les tâches d'intégration continue et les pods obtiennent des jetons sans secret.";
     make_the_first: "Register the first one", "Enregistrer le premier";
-    none_found: "No issuer is like this.", "Aucun émetteur ne correspond.";
+    none_found: "No issuer matches.", "Aucun émetteur ne correspond.";
     name: "Name", "Nom";
     name_hint: "What it is called here. If nothing is said, the host of the issuer.", "Son nom ici. Si rien n'est dit, l'hôte de l'émetteur.";
     iss: "Issuer (iss)", "Émetteur (iss)";
@@ -38,8 +38,8 @@ words! {
     trust_domain: "SPIFFE trust domain", "Domaine de confiance SPIFFE";
     trust_domain_hint: "Such as acme.example. If nothing is said, that of the issuer.", "Par exemple acme.example. Si rien n'est dit, celui de l'émetteur.";
     audiences: "Audiences", "Audiences";
-    audiences_hint: "What aud may be, one a line. If nothing is said, this server's issuer identifier and token endpoint.", "Ce que peut être aud, une par ligne. Si rien n'est dit, l'identifiant d'émetteur et le point de terminaison de jetons de ce serveur.";
-    own_audiences(issuer: Coded<'_>): "{issuer}, and the token endpoint of this server", "{issuer}, et le point de terminaison de jetons de ce serveur";
+    audiences_hint: "What aud may be, one a line. If nothing is said, this server's issuer identifier and token endpoint.", "Ce que peut être aud, une par ligne. Si rien n'est dit, l'identifiant d'émetteur et le point d'accès aux jetons de ce serveur.";
+    own_audiences(issuer: Coded<'_>): "{issuer}, and the token endpoint of this server", "{issuer}, et le point d'accès aux jetons de ce serveur";
     shared: "others take it too", "d'autres l'acceptent aussi";
     shared_hint: "Whoever receives such a JWT elsewhere can use it here.", "Quiconque reçoit un tel JWT ailleurs peut l'utiliser ici.";
     audience_match: "How aud has it", "Comment aud la contient";
@@ -83,7 +83,7 @@ words! {
     edit: "Change", "Modifier";
     edit_it(name: Named<'_>): "Change {name}", "Modifier {name}";
     is_changed(name: Named<'_>): "{name} is changed.", "{name} est modifié.";
-    nothing_changed(name: Named<'_>): "Nothing of {name} was to be changed.", "Rien n'était à modifier dans {name}.";
+    nothing_changed(name: Named<'_>): "Nothing in {name} was changed.", "Rien n'a été modifié dans {name}.";
     is_registered(name: Named<'_>): "{name} is registered. A JWT of it is worth nothing until a trust takes it.", "{name} est enregistré. Un JWT de cet émetteur ne vaut rien tant qu'aucune confiance ne l'accepte.";
     make_a_trust: "Make a trust", "Créer une confiance";
     key_id: "Key (kid)", "Clé (kid)";

@@ -8,7 +8,7 @@ words! {
     /// What the pages of operators say.
     pub struct Words;
     heading: "Operators", "Opérateurs";
-    what_it_is: "A subject with a role administrates this server, at the console and by the API. A client with a scope that is one does so by the API.", "Un sujet doté d'un rôle administre ce serveur, à la console et par l'API. Un client doté d'une portée correspondante le fait par l'API.";
+    what_it_is: "A subject with a role administers this server, at the console and by the API. A client with a scope that is one does so by the API.", "Un sujet doté d'un rôle administre ce serveur, à la console et par l'API. Un client doté d'une portée correspondante le fait par l'API.";
     people: "People", "Personnes";
     no_people: "Nobody has a role yet. The command grantor console lets whoever runs this server in.", "Personne n'a encore de rôle. La commande grantor console laisse entrer l'exploitant de ce serveur.";
     clients: "Clients", "Clients";
@@ -36,7 +36,7 @@ words! {
     set: "Set the role", "Définir le rôle";
     has_role(name: Named<'_>, role: Coded<'_>): "{name} has the role {role}.", "{name} a le rôle {role}.";
     has_role_and_cannot_sign_in(name: Named<'_>, role: Coded<'_>): "{name} has the role {role}, and no way to sign in yet.", "{name} a le rôle {role}, et pas encore de moyen de se connecter.";
-    has_no_role(name: Named<'_>): "{name} administrates nothing here any more.", "{name} n'administre plus rien ici.";
+    has_no_role(name: Named<'_>): "{name} administers nothing here any more.", "{name} n'administre plus rien ici.";
     invite: "Invite", "Inviter";
     undo: "Undo", "Annuler";
 }

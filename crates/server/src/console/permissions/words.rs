@@ -11,7 +11,7 @@ words! {
     preview: "Preview", "Aperçu";
     none_yet: "No permissions yet. A client acts for itself alone until an operator gives one here, or a person on the consent page.", "Aucune autorisation pour l'instant. Un client n'agit que pour lui-même tant qu'un opérateur n'en donne pas ici, ou une personne sur la page de consentement.";
     give_the_first: "Give the first one", "Donner la première";
-    none_found: "No permission is like this.", "Aucune autorisation ne correspond.";
+    none_found: "No permission matches.", "Aucune autorisation ne correspond.";
     caption: "Permissions, ordered by client and subject", "Autorisations, dans l'ordre des clients et des sujets";
     client: "Client", "Client";
     subject: "Subject", "Sujet";
@@ -52,7 +52,7 @@ words! {
     subject_hint: "The person or account, as tokens name it, such as alice@example.com.", "La personne ou le compte, tel que les jetons le nomment, par exemple alice@example.com.";
     scope_hint: "Apart by blanks. Empty: all that the client may get, now and later.", "Séparées par des espaces. Vide : tout ce que le client peut obtenir, maintenant et plus tard.";
     its_end: "It ends on", "Elle finit le";
-    its_end_hint: "From that day on it counts no more. Empty: until it is withdrawn.", "À partir de ce jour, elle ne compte plus. Vide : jusqu'à son retrait.";
+    its_end_hint: "From that day on it no longer counts. Empty: until it is withdrawn.", "À partir de ce jour, elle ne compte plus. Vide : jusqu'à son retrait.";
     by_jwt_bearer: "By JWTs that the client signs, without the person", "Par des JWT que le client signe, sans la personne";
     by_code: "When the person signs in to the client", "Quand la personne se connecte au client";
     by_refresh: "Afterwards, while the person is absent", "Ensuite, en l'absence de la personne";
@@ -62,10 +62,10 @@ words! {
 
     withdraw_it(client: Named<'_>, subject: Named<'_>): "Withdraw the permission of {client} for {subject}?", "Retirer l'autorisation de {client} pour {subject} ?";
     withdraw_consent(client: Named<'_>, subject: Named<'_>): "Withdraw what {subject} allowed {client}?", "Retirer ce que {subject} a permis à {client} ?";
-    withdrawing(until: &str): "From the next request on this permission gives no token, and refresh tokens by it end. Where APIs check JWTs by themselves, what was given out works until {until} at most.", "Dès la prochaine requête, cette autorisation ne donne plus de jeton, et ses jetons de rafraîchissement finissent. Là où les API vérifient elles-mêmes les JWT, ce qui a été délivré sert jusqu'à {until} au plus.";
+    withdrawing(until: &str): "From the next request on this permission gives no token, and refresh tokens by it end. Where APIs check JWTs by themselves, what was given out works until {until} at most.", "Dès la prochaine requête, cette autorisation ne donne plus de jeton, et ses jetons de rafraîchissement finissent. Là où les API vérifient elles-mêmes les JWT, ce qui a été délivré sert jusqu'au {until} au plus.";
     other_stays: "The other permission stays, and gives what it gives now.", "L'autre autorisation reste, et donne ce qu'elle donne à présent.";
     only_person_gives: "Only the person can give this back.", "Seule la personne peut la rendre.";
-    used_at(at: &str, ago: &str): "It was last used at {at}, {ago}.", "Elle a servi pour la dernière fois à {at}, {ago}.";
+    used_at(at: &str, ago: &str): "It was last used on {at}, {ago}.", "Elle a servi pour la dernière fois le {at}, {ago}.";
     never_used: "It was never used, as far as it is known.", "Elle n'a jamais servi, autant qu'on le sache.";
     is_withdrawn(client: Named<'_>, subject: Named<'_>): "{client} can no longer act for {subject} by this permission.", "{client} ne peut plus agir pour {subject} par cette autorisation.";
     give_again: "Give it again", "La redonner";

@@ -10,7 +10,7 @@ words! {
     new_one: "Describe a scope", "Décrire une portée";
     none_yet: "No scope is described yet. People who are asked for one read its name alone.", "Aucune portée n'est encore décrite. Les personnes à qui on en demande une n'en lisent que le nom.";
     describe_the_first: "Describe the first one", "Décrire la première";
-    none_found: "No described scope is like this.", "Aucune portée décrite ne correspond.";
+    none_found: "No described scope matches.", "Aucune portée décrite ne correspond.";
     caption: "Scopes and their texts", "Portées et leurs textes";
     name: "Name", "Nom";
     name_hint: "As clients ask for it, such as invoices:read.", "Comme les clients la demandent, par exemple invoices:read.";

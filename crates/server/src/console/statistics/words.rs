@@ -28,7 +28,7 @@ words! {
     endpoint: "endpoint", "point d'accès";
     time: "Time", "Heure";
     number: "Number", "Nombre";
-    granted: "granted", "acceptées";
+    granted: "granted", "accordées";
     refused: "refused", "refusées";
     undecided: "undecided", "sans décision";
     requests: "requests", "requêtes";
@@ -49,7 +49,7 @@ impl Words {
         }
     }
 
-    /// `2,914 granted, 171 refused; most of these at 00:21: 18.`
+    /// `2,914 granted, 171 refused; the most refusals at 00:21: 18.`
     pub fn outcomes(self, granted: u64, refused: u64, peak: Option<(&str, u64)>) -> String {
         if granted + refused == 0 {
             return self.nothing().to_owned();
@@ -59,34 +59,34 @@ impl Words {
         match (self.0, peak) {
             (Language::English, None) => format!("{granted} granted, none refused."),
             (Language::English, Some((at, most))) => {
-                format!("{granted} granted, {refused} refused; most of these at {at}: {most}.")
+                format!("{granted} granted, {refused} refused; the most refusals at {at}: {most}.")
             }
-            (Language::French, None) => format!("{granted} acceptées, aucune refusée."),
+            (Language::French, None) => format!("{granted} accordées, aucune refusée."),
             (Language::French, Some((at, most))) => format!(
-                "{granted} acceptées, {refused} refusées\u{202f}; la plupart à {at}\u{a0}: {most}."
+                "{granted} accordées, {refused} refusées\u{202f}; le plus de refus à {at}\u{a0}: {most}."
             ),
         }
     }
 
-    /// `171 in all; most at 00:21: 18.`
+    /// `171 in all; the most at 00:21: 18.`
     pub fn in_all(self, sum: u64, peak: Option<(&str, u64)>) -> String {
         let Some((at, most)) = peak else {
             return self.nothing().to_owned();
         };
         let [sum, most] = [sum, most].map(|number| count(number, self.0));
         match self.0 {
-            Language::English => format!("{sum} in all; most at {at}: {most}."),
+            Language::English => format!("{sum} in all; the most at {at}: {most}."),
             Language::French => {
-                format!("{sum} en tout\u{202f}; la plupart à {at}\u{a0}: {most}.")
+                format!("{sum} en tout\u{202f}; le plus à {at}\u{a0}: {most}.")
             }
         }
     }
 
-    /// `Most for aud: 96.`
+    /// `Most often aud: 96.`
     pub fn most(self, key: &str, most: &str) -> String {
         match self.0 {
-            Language::English => format!("Most are {key}: {most}."),
-            Language::French => format!("Surtout {key}\u{a0}: {most}."),
+            Language::English => format!("Most often {key}: {most}."),
+            Language::French => format!("Le plus souvent {key}\u{a0}: {most}."),
         }
     }
 

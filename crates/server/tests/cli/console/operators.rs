@@ -50,7 +50,7 @@ fn m130_a_role_is_given_raised_lowered_and_taken() {
     assert!(
         taken
             .body
-            .contains("<bdi>olga</bdi> administrates nothing here any more"),
+            .contains("<bdi>olga</bdi> administers nothing here any more"),
         "{taken:?}"
     );
     assert_eq!(role(&server, "olga"), None);

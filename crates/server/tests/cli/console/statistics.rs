@@ -31,7 +31,7 @@ fn m084_counts_are_a_chart_with_the_same_as_a_table_and_a_file() {
         "{page:?}"
     );
     let by_rule = counted("/statistics?by=rule&step=hour", &mut console);
-    assert!(by_rule.contains("Most are client: 3."), "{by_rule}");
+    assert!(by_rule.contains("Most often client: 3."), "{by_rule}");
     assert!(counted("/statistics?by=endpoint&step=day", &mut console).contains("token"));
 
     let csv = console.page("/statistics?by=rule&step=day&format=csv");
