@@ -20,7 +20,7 @@ use crate::{
 
 /// The path of the list below the console.
 const CHANGES: &str = "/changes";
-/// That of one change.
+/// The path of one change.
 const CHANGE: &str = "/changes/{change}";
 
 /// How many lines are on the page of a resource.

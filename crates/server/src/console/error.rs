@@ -17,7 +17,7 @@ pub enum Error {
     Method(&'static str),
     /// The operator's role is less than this.
     Role(Role),
-    /// Nobody is signed in, or no more.
+    /// Nobody is signed in, or nobody any longer.
     SignIn,
     /// The operator has to prove anew who they are.
     Anew,

@@ -35,7 +35,7 @@ use crate::{
 pub struct ListQuery {
     /// Behind this cursor.
     pub after: Option<String>,
-    /// Of records: before this cursor.
+    /// Before this cursor, in lists of records.
     pub before: Option<String>,
     /// In which form: `csv` or `json`; a page if absent.
     pub format: Option<String>,
@@ -64,7 +64,7 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// Of a list with these filters, of which this cursor leads on.
+    /// The links of a list with these filters, of which this cursor leads on.
     pub fn of(visit: &Visit, filter: &impl Serialize, next: Option<&str>) -> Self {
         let with = |name: &str, value: &str| address(&visit.here(), filter, &[(name, value)]);
         Self {
@@ -80,7 +80,7 @@ impl Pager {
         }
     }
 
-    /// Of records, the newest of which are on the first page.
+    /// The links of records, the newest of which are on the first page.
     pub fn of_records<T>(visit: &Visit, filter: &impl Serialize, found: &Recorded<T>) -> Self {
         // Where there are fewer, there is nothing before.
         let is_full = found.items.len() >= Portion::USUAL as usize;

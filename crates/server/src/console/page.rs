@@ -95,7 +95,7 @@ pub trait Leaf: Send + Sync {
 pub struct PageLeaf<P>(PhantomData<fn() -> P>);
 
 impl<P: Page> PageLeaf<P> {
-    /// That of this page.
+    /// The leaf of this page.
     pub fn boxed() -> Box<dyn Leaf> {
         Box::new(Self(PhantomData))
     }
@@ -135,7 +135,7 @@ impl<P: Page> Leaf for PageLeaf<P> {
 pub struct FormLeaf<F>(PhantomData<fn() -> F>);
 
 impl<F: Form> FormLeaf<F> {
-    /// That of this form.
+    /// The leaf of this form.
     pub fn boxed() -> Box<dyn Leaf> {
         Box::new(Self(PhantomData))
     }

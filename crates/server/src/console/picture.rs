@@ -37,12 +37,12 @@ pub struct Counts {
     pub columns: Vec<(UnixTime, String)>,
     /// How long a column is.
     pub each: Duration,
-    /// Of each key, the count of each column.
+    /// The count of each column, for each key.
     pub of: BTreeMap<String, Vec<u64>>,
 }
 
 impl Counts {
-    /// Of this answer. Steps are put together where they are many.
+    /// The picture of this answer. Steps are put together where they are many.
     pub fn of(document: &StatisticsDocument) -> Self {
         let step = millis(document.step.length());
         let all = document.to.millis() - document.from.millis();
@@ -91,7 +91,7 @@ impl Counts {
         self.of.get(key).map_or(0, |counts| counts.iter().sum())
     }
 
-    /// Of each key how many there are, the most first.
+    /// How many there are of each key, the most first.
     pub fn sums(&self) -> Vec<(String, u64)> {
         let mut sums: Vec<_> = self
             .of

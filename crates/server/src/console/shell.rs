@@ -66,7 +66,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of this form; `None` if nothing is wrong.
+    /// The summary of this form; `None` if nothing is wrong.
     pub fn of(typed: &Typed) -> Option<Self> {
         typed.is_refused().then(|| Self {
             sentence: typed.problem().map(str::to_owned),

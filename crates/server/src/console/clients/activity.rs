@@ -66,7 +66,7 @@ pub struct Refusal {
 }
 
 impl Activity {
-    /// Of this client.
+    /// The activity of this client.
     pub async fn of(visit: &Visit, client: &ClientDocument) -> Result<Self, Error> {
         let (id, now) = (&client.client_id, visit.now());
         let hour = Duration::from_secs(3600);

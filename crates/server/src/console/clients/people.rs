@@ -32,7 +32,7 @@ pub struct People {
 }
 
 impl People {
-    /// Of this client.
+    /// The people of this client.
     pub async fn of(visit: &Visit, client: &ClientId) -> Result<Self, Error> {
         let mut filter = PermissionFilter::default();
         filter.client = Some(client.clone());

@@ -48,7 +48,7 @@ pub struct View {
 }
 
 impl View {
-    /// Of an issuer that is new.
+    /// The fields of an issuer that is new.
     pub fn of_new(visit: &Visit, typed: Typed) -> Self {
         let words = Words(visit.language());
         let list = visit.at("/issuers", &[]);

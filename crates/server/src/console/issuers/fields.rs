@@ -12,7 +12,7 @@ use crate::console::{Members, Typed};
 
 /// Where keys come from: the field, and its values.
 pub const FROM: &str = "from";
-/// That their place stays.
+/// The value that says that their place stays.
 pub const SAME: &str = "same";
 
 /// The algorithms that issuers may use.

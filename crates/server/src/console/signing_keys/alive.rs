@@ -28,7 +28,7 @@ pub struct Signing {
 }
 
 impl Signing {
-    /// That of a key of this list, the newest first; nothing of one that has not signed yet.
+    /// What a key of this list signed, the newest first; nothing of one that has not signed yet.
     pub fn of(visit: &Visit, keys: &[SigningKeyDocument], kid: &str) -> Option<Self> {
         let place = keys.iter().position(|key| key.kid == kid)?;
         let (key, now) = (&keys[place], visit.now());
