@@ -93,22 +93,31 @@ impl Server {
 
     /// Starts on a new directory with this `grantor.toml`.
     pub fn start_with(configuration: &str) -> Self {
+        let address = held_address();
+        Self::start_called(&address.ip().to_string(), address, configuration)
+    }
+
+    /// Starts as [`Server::start_with`] does, with an issuer whose host is `localhost`: browsers
+    /// have passkeys for names only.
+    pub fn start_at_localhost(configuration: &str) -> Self {
+        Self::start_called("localhost", held_address(), configuration)
+    }
+
+    fn start_called(host: &str, address: SocketAddr, configuration: &str) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         std::fs::create_dir(directory.path().join("data")).expect("a data directory");
         std::fs::write(directory.path().join("data/grantor.toml"), configuration)
             .expect("a configuration");
-        Self::start_on(directory, held_address())
-    }
-
-    fn start_on(directory: Arc<TempDir>, address: SocketAddr) -> Self {
-        let configuration =
-            std::fs::read_to_string(directory.path().join("data/grantor.toml")).unwrap_or_default();
         let scheme = if configuration.contains("[tls]") {
             "https"
         } else {
             "http"
         };
-        let issuer = format!("{scheme}://{address}");
+        let issuer = format!("{scheme}://{host}:{}", address.port());
+        Self::start_on(directory, address, issuer)
+    }
+
+    fn start_on(directory: Arc<TempDir>, address: SocketAddr, issuer: String) -> Self {
         let mut command = grantor(&directory.path().join("data"));
         command.args([
             "serve",
@@ -178,7 +187,7 @@ impl Server {
 
     /// Starts a process that has ended again, on the same directory and port.
     pub fn restart(self) -> Self {
-        Self::start_on(self.directory.clone(), self.address)
+        Self::start_on(self.directory.clone(), self.address, self.issuer.clone())
     }
 
     /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec

@@ -79,6 +79,7 @@ words! {
     confirm_by_passkey: "Confirm with a passkey", "Confirmer avec une clé d'accès";
     passkey_failed: "The passkey did not answer. Try again, or use another way.", "La clé d'accès n'a pas répondu. Réessayez, ou utilisez un autre moyen.";
     no_passkeys_here: "This browser knows no passkeys.", "Ce navigateur ne connaît pas les clés d'accès.";
+    passkeys_need_script: "Passkeys need a script, and this browser runs none here.", "Les clés d'accès exigent un script, et ce navigateur n'en exécute aucun ici.";
     wrong_sign_in: "Name or password is wrong, or this account cannot sign in.", "Le nom ou le mot de passe est incorrect, ou ce compte ne peut pas se connecter.";
     wait_heading: "Wait a little", "Attendez un peu";
     wait(seconds: u64): "Too many wrong tries from here. Go on in {seconds} seconds, or use a passkey.", "Trop d'essais incorrects depuis cet endroit. Reprenez dans {seconds} secondes, ou utilisez une clé d'accès.";

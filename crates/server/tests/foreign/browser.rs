@@ -268,6 +268,7 @@ fn packages() -> &'static Path {
             "browser.mjs",
             "console.mjs",
             "keyboard.mjs",
+            "passkeys.mjs",
             "tasks.mjs",
             "walks.mjs",
         ]

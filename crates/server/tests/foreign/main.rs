@@ -5,6 +5,7 @@ mod browser;
 mod console;
 mod mcp;
 mod oidc_provider;
+mod passkeys;
 mod person;
 mod rust_clients;
 mod schemathesis;

@@ -106,6 +106,12 @@ impl Clock {
             .expect("written");
     }
 
+    /// Where it is written how far ahead of the true time this clock is: in milliseconds, as eight
+    /// octets in the order of this machine.
+    pub fn offset(&self) -> PathBuf {
+        self.path("offset")
+    }
+
     /// Ends the server, and starts it under this clock.
     pub fn restart(&self, mut server: Server) -> Server {
         server.kill();
