@@ -26,7 +26,7 @@ use super::{
     html::{self, Frame},
     look::{self, Choice},
 };
-use crate::person::{Busy, Passkeys, Passwords, Proof, Session, SessionKind, Sessions};
+use crate::person::{Busy, Passkeys, Passwords, Presence, Proof, Session, SessionKind, Sessions};
 
 /// How long a page may be open before its form is sent.
 pub const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -181,7 +181,10 @@ impl Desk {
     ) -> Result<Visitor, StoreError> {
         let secret = BrowserSecret::sent(&self.site, headers);
         let session = match &secret {
-            Some(secret) => self.sessions.find(context, secret).await?,
+            Some(secret) => {
+                let presence = Presence::of(headers);
+                self.sessions.find(context, secret, presence).await?
+            }
             None => None,
         };
         let mut visitor = Visitor {

@@ -23,7 +23,7 @@ use super::{
     waiting::{TO, Waiting},
     words::Words,
 };
-use crate::person::{Password, Proof, SessionKind};
+use crate::person::{Password, Presence, Proof, SessionKind};
 
 /// The form of a sign-in that nothing waits for.
 const ACTION: &str = "signin";
@@ -273,7 +273,8 @@ impl SignInPage {
         let before = asked.visitor.secret.as_ref();
         let fresh = desk.sessions.begin(context, before, &subject, by).await?;
         // Nothing is handed over by what was changed meanwhile.
-        if desk.sessions.find(context, &fresh).await?.is_none() {
+        let begun = desk.sessions.find(context, &fresh, Presence::Person);
+        if begun.await?.is_none() {
             desk.sessions.sign_out(context, &fresh).await?;
             return Err(wrong("what it was proven by was changed meanwhile"));
         }

@@ -15,5 +15,5 @@ pub use passkey::{
 };
 pub use password::{Busy, Password, Passwords};
 pub use seen::Seen;
-pub use session::{OpenSession, Proof, Proofs, Session, SessionKind, Sessions};
+pub use session::{OpenSession, Presence, Proof, Proofs, Session, SessionKind, Sessions};
 pub use unused::end_unused;

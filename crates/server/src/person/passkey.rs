@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use self::challenge::Challenge;
 pub use self::{challenge::Purpose, error::PasskeyError, last_use::LastUse};
-use super::Sessions;
+use super::{Presence, Sessions};
 use crate::pages::{BrowserSecret, Registries};
 
 /// Most passkeys of a person.
@@ -247,7 +247,8 @@ impl Passkeys {
         let role = self.registry.operators.get(&subject.id).await?;
         let registered = self.register(page.context, checked, role.as_deref(), by);
         let passkey = registered.await?;
-        let session = sessions.find(page.context, page.browser).await?;
+        let session = sessions.find(page.context, page.browser, Presence::Person);
+        let session = session.await?;
         let number = |subject: &Subject| subject.revision.number;
         let is_same = |session: &super::Session| number(&session.subject) == number(subject);
         if session.is_some_and(|session| is_same(&session)) {

@@ -13,6 +13,7 @@ use grantor::{
     },
     types::SubjectId,
 };
+use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,26 @@ impl SessionKind {
 const SESSIONS: u32 = 50;
 /// The idle end is moved no more often than this.
 const TOUCH: Duration = Duration::from_secs(60);
+
+/// Who asks for a page in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Somebody who follows a link or sends a form.
+    Person,
+    /// A page, which renews itself although nobody may be there.
+    Page,
+}
+
+impl Presence {
+    /// What a request with these headers says. Browsers say `empty` of what a script fetches; where
+    /// they say nothing, somebody is there.
+    pub fn of(headers: &HeaderMap) -> Self {
+        match headers.get("sec-fetch-dest") {
+            Some(destination) if destination == "empty" => Self::Page,
+            _ => Self::Person,
+        }
+    }
+}
 
 /// How long sessions last.
 #[derive(Clone)]
@@ -256,7 +277,8 @@ impl Sessions {
     }
 
     /// Who is signed in at the browser with this secret. A disabled subject is nobody (C099), nor is
-    /// one whose name is another's now (C055), or who could not sign in so any more.
+    /// one whose name is another's now (C055), or who could not sign in so any more. A page that
+    /// renews itself is not a use: the session ends when nobody is there (M110).
     ///
     /// # Errors
     /// [`StoreError`]
@@ -264,6 +286,7 @@ impl Sessions {
         &self,
         context: &Context,
         secret: &BrowserSecret,
+        presence: Presence,
     ) -> Result<Option<Session>, StoreError> {
         let (key, now) = (self.kind.key_of(secret), context.now());
         let Some(artifact) = context.artifacts().get(&key, now).await? else {
@@ -279,7 +302,9 @@ impl Sessions {
             return Ok(None);
         }
         let (signed_in_at, by) = (kept.signed_in_at, kept.by);
-        self.touch(context, key, artifact, kept, now).await?;
+        if presence == Presence::Person {
+            self.touch(context, key, artifact, kept, now).await?;
+        }
         Ok(Some(Session {
             subject,
             signed_in_at,

@@ -549,7 +549,7 @@ async fn c083_a_passkey_that_is_made_while_the_session_ends_goes_again() {
             let passkeys = world.store.passkeys();
             let gone = passkeys.delete(&first.credential, &by()).await;
             gone.expect("deleted");
-            let found = sessions.find(context, &begun).await;
+            let found = sessions.find(context, &begun, Presence::Person).await;
             assert!(found.expect("it answers").is_none());
             let ended = make(&begun).await;
             assert!(matches!(ended, Err(PasskeyError::Overtaken(_))));

@@ -82,6 +82,32 @@ fn ma22_a_restart_ends_no_session_and_half_an_hour_without_a_click_does() {
 }
 
 #[test]
+fn m110_m120_a_page_that_renews_itself_keeps_no_session_alive() {
+    let clock = Clock::new().expect("a compiler");
+    let server = clock.restart(Server::start());
+    for (destination, goes_on) in [("empty", false), ("document", true)] {
+        clock.set(0);
+        let mut console = server.console();
+        let dest = ("Sec-Fetch-Dest".to_owned(), destination.to_owned());
+        console.browser.headers.push(dest);
+        for minutes in [10, 20, 29] {
+            clock.set(minutes * 60);
+            assert!(
+                !is_sign_in(&console.open("/clients")),
+                "{destination} {minutes}"
+            );
+        }
+        clock.set(31 * 60);
+        console.browser.headers.clear();
+        assert_eq!(
+            !is_sign_in(&console.open("/clients")),
+            goes_on,
+            "{destination}"
+        );
+    }
+}
+
+#[test]
 fn m110_a_session_ends_after_twelve_hours_whatever_is_done_in_it() {
     let clock = Clock::new().expect("a compiler");
     let server = clock.restart(Server::start());
