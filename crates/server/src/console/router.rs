@@ -168,10 +168,16 @@ impl Console {
         }
         let reason = reason(&typed);
         actor.reason = reason.as_ref().ok().cloned().flatten();
+        // Without a fresh proof an owner changes what an editor may: what has or gives power is
+        // refused, whichever form it is in (M012, M112).
+        let role = match session.is_fresh(CLOCK.now()) {
+            true => operator.role,
+            false => operator.role.min(Role::Editor),
+        };
         let admin = Administration::new(
             self.config.clone(),
             self.store.clone(),
-            rights(operator.role, &typed),
+            rights(role, &typed),
             actor,
         );
         let visit = Visit {
@@ -278,7 +284,8 @@ impl Console {
                         used => used?,
                     }
                 }
-                leaf.post(&visit, names, &typed).await
+                let posted = leaf.post(&visit, names, &typed).await;
+                posted.map_err(|error| visit.unless_anew(error))
             };
             match posted.await {
                 Ok(Done::Answer(page)) => Ok(page),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     admin::{Administration, Input, Operation, encoded_path_of, path_of},
-    pages::{BrowserSecret, Desk, FRESH, Frame, Language, html, time},
+    pages::{BrowserSecret, Desk, Frame, Language, html, time},
     person::{OpenSession, Proof, Session},
 };
 
@@ -110,9 +110,19 @@ impl Visit {
     /// # Errors
     /// [`Error::Anew`]
     pub fn check_fresh(&self) -> Result<(), Error> {
-        match self.now() < self.session.signed_in_at.plus(FRESH) {
+        match self.session.is_fresh(self.now()) {
             true => Ok(()),
             false => Err(Error::Anew),
+        }
+    }
+
+    /// What is told of an error: an owner who may not do what only owners may has to prove anew who
+    /// they are (M112).
+    pub(super) fn unless_anew(&self, error: Error) -> Error {
+        let needed = error.problem().and_then(|problem| problem.needed);
+        match needed == Some(Role::Owner) && self.may(Role::Owner) {
+            true => self.check_fresh().err().unwrap_or(error),
+            false => error,
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a person signs in: password, passkeys, and where they are signed in (C063, C084, C093).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
 use async_trait::async_trait;
@@ -28,9 +28,6 @@ use crate::person::{NewPasskey, OpenSession, PasskeyPage, Password, Session, Ses
 
 /// Where the page is, and the action of its forms.
 const WAYS: &str = "me/signin";
-/// A change of ways to sign in, and what is grave at the console, needs a proof no older than this
-/// (C093, M112).
-pub const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// Where a browser asks what a passkey is to be made of.
 const OPTIONS: &str = "me/signin/options";
@@ -146,7 +143,7 @@ impl WaysPage {
             done: done(words, request),
             fault,
             removing,
-            confirm: (!self.is_fresh(context, session)).then(|| {
+            confirm: (!session.is_fresh(context.now())).then(|| {
                 let waiting = Waiting::page(desk.site.path(WAYS)).anew();
                 let sealed = waiting.sealed(context, secret);
                 let place = format!("{}?{TO}={sealed}", desk.site.path(desk.sign_in()));
@@ -163,10 +160,6 @@ impl WaysPage {
         Ok(Answer::new(apart(desk.page(request, &view))))
     }
 
-    fn is_fresh(&self, context: &Context, session: &Session) -> bool {
-        context.now() < session.signed_in_at.plus(FRESH)
-    }
-
     /// Does what a form of the page asks for.
     async fn change(
         &self,
@@ -179,7 +172,7 @@ impl WaysPage {
         let session = visitor.session.as_ref().ok_or_else(nobody)?;
         desk.check_form(context, request, WAYS, &visitor)?;
         decision.is_by(&session.subject.id);
-        if !self.is_fresh(context, session) {
+        if !session.is_fresh(context.now()) {
             let secret = visitor.secret_or_new();
             let waiting = Waiting::page(desk.site.path(WAYS)).anew();
             let sealed = waiting.sealed(context, &secret);

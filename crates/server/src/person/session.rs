@@ -177,6 +177,16 @@ pub struct Session {
     by: Option<Proof>,
 }
 
+/// Who does something grave proved no longer ago who they are: 5 minutes (C093, M112).
+const FRESH: Duration = Duration::from_secs(5 * 60);
+
+impl Session {
+    /// Whether the person proved a moment ago who they are.
+    pub fn is_fresh(&self, now: UnixTime) -> bool {
+        now < self.signed_in_at.plus(FRESH)
+    }
+}
+
 /// What operators see of a session.
 #[derive(Debug)]
 pub struct OpenSession {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::{Server, console::text};
+use super::session::{owner, sign_in};
+use crate::support::{Server, clock::Clock, console::text};
 
 fn trust(server: &Server, name: &str) -> Value {
     let shown = server.run(&["trust", "show", name, "--json"]);
@@ -203,6 +204,51 @@ fn m127_m113_a_trust_is_changed_made_a_shadow_turned_off_reported_and_deleted() 
     );
     assert!(trust(&server, "deploy").is_null());
     assert!(server.ok(&["client", "list"]).contains("deploy"));
+}
+
+/// Whoever changes what a CI job with power signs with could come in as that job.
+#[test]
+fn m112_ma24_what_gives_power_to_a_job_is_changed_with_a_fresh_proof_only() {
+    let clock = Clock::new().expect("a compiler");
+    let server = clock.restart(Server::start());
+    let mut console = owner(&server);
+    let path = "/issuers/new?template=github-actions";
+    console.submit(path, &GITHUB);
+    let mut other =
+        GITHUB.map(|(name, value)| (name, if name == "name" { "other" } else { value }));
+    other[3] = ("options/ref", "refs/heads/main");
+    console.submit(path, &other);
+    server.ok(&[
+        "client",
+        "update",
+        "deploy",
+        "--scope",
+        "deploy grantor:read",
+    ]);
+    let before = server.ok(&["export"]);
+    clock.set(360);
+    for (path, field) in [
+        ("/trusts/deploy/edit", ("lifetime", "60")),
+        ("/issuers/github-actions/edit", ("leeway", "7")),
+        ("/issuers/github-actions/switch", ("enabled", "false")),
+        ("/trusts/deploy/mode?mode=off", ("mode", "off")),
+    ] {
+        let asked = console.submit(path, &[field]);
+        assert!(
+            asked.body.contains("<h1>Confirm it is you</h1>"),
+            "{path}: {asked:?}"
+        );
+    }
+    assert_eq!(server.ok(&["export"]), before);
+    // The control: a trust that gives no power.
+    let changed = console.submit("/trusts/other/edit", &[("lifetime", "60")]);
+    assert!(changed.body.contains("is changed."), "{changed:?}");
+    // With the proof the form comes back, and is taken.
+    let asked = console.submit("/trusts/deploy/mode?mode=off", &[]);
+    let back = sign_in(&mut console, &asked);
+    let form = back.filled("/console/trusts/deploy/mode");
+    let done = console.browser.submit(&form, &[]);
+    assert!(done.body.contains("is off."), "{done:?}");
 }
 
 #[test]
