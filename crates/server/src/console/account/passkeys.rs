@@ -100,7 +100,8 @@ impl Form for NewPasskeyPage {
         let sessions = &visit.desk().sessions;
         let made = passkeys.make_in_session(&page, sessions, new, visit.admin.actor());
         let made = made.await.map_err(told)?;
-        let notice = Notice::of(words.passkey_added(Named(made.name.as_str())));
+        let notice = Notice::of(words.passkey_added(Named(made.name.as_str())))
+            .then(visit.at("", &[]), words.to_overview());
         Ok(Done::Go(visit.at(ACCOUNT, &[]), notice))
     }
 }

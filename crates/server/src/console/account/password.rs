@@ -71,7 +71,8 @@ impl Form for PasswordPage {
         let set = desk.set_password(&subject.id, role, digest, visit.now(), by);
         // Behind the change, so that nobody comes in by the password of before (C093).
         let secret = visit.begin_anew(set.await?).await?;
-        let notice = Notice::of(markup(words.is_set()));
+        let notice =
+            Notice::of(markup(words.is_set())).then(visit.at("", &[]), words.to_overview());
         Ok(Done::GoAs(secret, visit.at(ACCOUNT, &[]), notice))
     }
 }

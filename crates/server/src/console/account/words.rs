@@ -31,7 +31,8 @@ words! {
     too_many_sign_in: "Too many people are signing in at this moment. Try again shortly.", "Trop de personnes se connectent en ce moment. Réessayez bientôt.";
     passkeys: "Passkeys", "Clés d'accès";
     no_passkeys: "None yet. A passkey is on your device or security key, and cannot be guessed or phished.", "Aucune pour l'instant. Une clé d'accès se trouve sur votre appareil ou votre clé de sécurité ; elle ne peut être ni devinée ni hameçonnée.";
-    passkeys_impossible: "Passkeys need a host name, and this server is called by an IP address.", "Les clés d'accès exigent un nom d'hôte, et ce serveur est appelé par une adresse IP.";
+    to_overview: "Go to the overview", "Aller à la vue d'ensemble";
+    passkeys_impossible: "Passkeys need a host name, and this server is called by an IP address. Give it an issuer with a name, such as http://localhost:8080.", "Les clés d'accès exigent un nom d'hôte, et ce serveur est appelé par une adresse IP. Donnez-lui un émetteur avec un nom, par exemple http://localhost:8080.";
     add_second: "This is your only way to sign in. Add a second passkey, on another device.", "C'est votre seul moyen de connexion. Ajoutez une deuxième clé d'accès, sur un autre appareil.";
     add_passkey: "Add a passkey", "Ajouter une clé d'accès";
     passkey_means: "Your browser asks which device or security key is to hold it. This server gets its public half only.", "Votre navigateur demande quel appareil ou quelle clé de sécurité doit la conserver. Ce serveur n'en reçoit que la moitié publique.";
