@@ -11,7 +11,7 @@ use grantor::{
     admin::{CountDocument, StatisticsDocument},
     jose::json::Value,
     server::Body,
-    types::{escaped, escaped_json},
+    types::{Scope, escaped, escaped_json},
 };
 use http::Response;
 use http_body::Frame;
@@ -23,10 +23,10 @@ use tokio::{
 };
 use url::form_urlencoded;
 
-use super::{Error, Visit};
+use super::{Error, Visit, words::Words};
 use crate::{
     admin::{Administration, Input, Listed, Operation, Portion, Recorded},
-    pages::{html, time},
+    pages::{Markup, html, time},
 };
 
 /// What every list understands beside its filters.
@@ -360,6 +360,27 @@ impl Writer {
         match self.format {
             Format::Csv => "",
             Format::Json => "\n]\n",
+        }
+    }
+}
+
+/// Most scopes in a cell of a table.
+const MOST_SCOPES: usize = 6;
+
+/// Scopes as a cell of a table shows them: the first ones, and how many more there are.
+pub struct FewScopes {
+    pub first: String,
+    pub more: Option<Markup>,
+}
+
+impl FewScopes {
+    /// Of this scope.
+    pub fn of(scope: &Scope, words: Words) -> Self {
+        let first: Vec<_> = scope.tokens().take(MOST_SCOPES).collect();
+        let more = scope.tokens().count() - first.len();
+        Self {
+            first: first.join(" "),
+            more: (more > 0).then(|| words.and_more(more)),
         }
     }
 }

@@ -46,7 +46,7 @@ use self::page::{FormLeaf, Leaf, PageLeaf};
 pub use self::{
     confirm::{Confirm, Tick},
     error::Error,
-    list::{ListQuery, Pager, Table, address},
+    list::{FewScopes, ListQuery, Pager, Table, address},
     notice::Notice,
     once::Once,
     page::{Done, Form, Page},

@@ -49,6 +49,7 @@ words! {
     any: "any", "tous";
     yes: "yes", "oui";
     no: "no", "non";
+    and_more(count: usize): "and {count} more", "et {count} de plus";
     never: "never", "jamais";
     enabled: "enabled", "actif";
     disabled: "disabled", "inactif";

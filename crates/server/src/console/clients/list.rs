@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     admin::{Input, clients::ListClients},
-    console::{Error, Page, Pager, Pick, Route, Section, Shell, Table, Visit},
+    console::{Error, FewScopes, Page, Pager, Pick, Route, Section, Shell, Table, Visit},
 };
 
 /// The list of clients.
@@ -94,7 +94,7 @@ struct Row {
     id: String,
     is_enabled: bool,
     method: String,
-    scope: String,
+    scope: FewScopes,
     end: Option<End>,
     managed_by: Option<String>,
 }
@@ -210,7 +210,7 @@ fn row(visit: &Visit, client: &ClientDocument) -> Row {
         id: id.to_owned(),
         is_enabled: client.enabled,
         method: client.token_endpoint_auth_method.to_string(),
-        scope: client.scope.to_string(),
+        scope: FewScopes::of(&client.scope, visit.words()),
         end: first_end.map(|end| End::of(visit, Some(end))),
         managed_by: client.managed_by.as_ref().map(ToString::to_string),
     }

@@ -17,7 +17,9 @@ use super::words::Words;
 use crate::{
     admin::{Input, permissions::ListPermissions},
     cli::parse::short_name,
-    console::{Error, Page, Pager, Pick, Route, Section, Shell, Table, Visit, clients::End},
+    console::{
+        Error, FewScopes, Page, Pager, Pick, Route, Section, Shell, Table, Visit, clients::End,
+    },
     pages::time::{distance, hour, minute},
 };
 
@@ -75,6 +77,7 @@ struct Row {
     path: String,
     permission: PermissionDocument,
     shown: Shown,
+    scope: Option<FewScopes>,
 }
 
 /// A permission, as pages show it.
@@ -126,6 +129,10 @@ impl Page for ListPage {
         let row = |permission: PermissionDocument| Row {
             path: path_of(visit, &permission.client, &permission.subject),
             shown: Shown::of(visit, &permission),
+            scope: permission
+                .scope
+                .as_ref()
+                .map(|scope| FewScopes::of(scope, visit.words())),
             permission,
         };
         let any = visit.words().any();

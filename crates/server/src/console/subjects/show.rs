@@ -18,7 +18,7 @@ use crate::{
         permissions::ListPermissions,
         subjects::{ListOpen, PasskeyEntry, PasswordEntry, ShowCredentials, ShowSubject},
     },
-    console::{Error, Page, Route, Section, Shell, Visit, address, changes},
+    console::{Error, FewScopes, Page, Route, Section, Shell, Visit, address, changes},
     pages::{Language, Link, Markup, Named, time},
     person::{Invitation, OpenSession},
 };
@@ -88,7 +88,7 @@ struct SessionRow {
 struct PermissionRow {
     client: String,
     path: String,
-    scope: String,
+    scope: Option<FewScopes>,
     given_by: &'static str,
     used: String,
 }
@@ -264,10 +264,10 @@ fn permission_row(visit: &Visit, words: Words, permission: &PermissionDocument) 
     PermissionRow {
         client: permission.client.to_string(),
         path: visit.at("/permissions/{client}/{subject}", &names),
-        scope: match &permission.scope {
-            Some(scope) => scope.to_string(),
-            None => words.all_scopes().to_owned(),
-        },
+        scope: permission
+            .scope
+            .as_ref()
+            .map(|scope| FewScopes::of(scope, visit.words())),
         given_by: match permission.origin {
             Origin::Person => words.by_person(),
             Origin::Operator => words.by_operator(),

@@ -133,6 +133,23 @@ fn m118_clients_are_found_by_each_filter() {
 }
 
 #[test]
+fn m118_a_client_with_many_scopes_shows_the_first_and_how_many_more_there_are() {
+    let server = Server::start();
+    server.client("wide", &["--generate-key", "--scope", "a b c d e f g h"]);
+    let mut console = server.console();
+    let page = console.page("/clients");
+    assert!(page.body.contains("<code>a b c d e f</code>"), "{page:?}");
+    assert!(page.body.contains("and 2 more"), "{page:?}");
+    // The file has them all, and so has a row of few.
+    let file = console.page("/clients?format=csv");
+    assert!(file.body.contains("a b c d e f g h"), "{file:?}");
+    server.ok(&["client", "update", "wide", "--scope", "a b c d e f"]);
+    let page = console.page("/clients");
+    assert!(page.body.contains("<code>a b c d e f</code>"), "{page:?}");
+    assert!(!page.body.contains("more</span>"), "{page:?}");
+}
+
+#[test]
 fn m116_a_client_with_a_key_is_made_in_one_page_whose_command_gets_a_token() {
     let server = Server::start();
     let mut console = server.console();
