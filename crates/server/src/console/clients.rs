@@ -30,5 +30,6 @@ pub use self::{
     remove::{RemoveKeyPage, RemoveSecretPage},
     secrets::NewSecretPage,
     show::ClientPage,
+    snippets::token_for,
     switch::SwitchPage,
 };

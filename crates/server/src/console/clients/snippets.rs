@@ -2,12 +2,12 @@
 
 use grantor::{
     admin::ClientDocument,
-    types::{AuthMethod, GrantType, Issuer, Needs},
+    types::{AuthMethod, ClientId, GrantType, Issuer, Needs, SubjectId},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::words::Words;
-use crate::pages::shell::quoted;
+use crate::pages::{html::safe_name, shell::quoted};
 
 /// What is encoded in forms and URLs, and has a meaning in shells.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -75,6 +75,13 @@ pub fn snippets(
         });
     }
     snippets
+}
+
+/// How a client gets a token for this subject with its key file, under the name that it was offered by.
+pub fn token_for(client: &ClientId, subject: &SubjectId) -> String {
+    let file = safe_name(&format!("{client}.json"));
+    let (file, subject) = (quoted(&file), quoted(subject.as_str()));
+    format!("grantor token --key {file} --sub {subject}")
 }
 
 fn curl_with_key(file: &str, endpoint: &str) -> String {
@@ -187,8 +194,6 @@ fn of_app(words: Words, issuer: &Issuer, client: &ClientDocument) -> Vec<Snippet
 
 #[cfg(test)]
 mod tests {
-    use grantor::types::ClientId;
-
     use super::*;
     use crate::pages::Language;
 

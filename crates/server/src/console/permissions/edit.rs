@@ -13,8 +13,10 @@ use super::{list::path_of, words::Words};
 use crate::{
     admin::{
         Input, Problem, Slug,
+        clients::ShowClient,
         permissions::{CreatePermission, PutPermission, ShowPermission},
         state_of,
+        subjects::ShowSubject,
     },
     cli::parse::short_name,
     console::{
@@ -80,6 +82,8 @@ impl Form for NewPage {
         let (Ok(client), Ok(subject)) = (client, subject) else {
             return Err(Problem::at_fault(Slug::Invalid, faults).into());
         };
+        let words = Words(visit.language());
+        check_registered(visit, words, &client, &subject).await?;
         check(visit, &client, typed).await?;
         let members = typed
             .members()
@@ -91,7 +95,6 @@ impl Form for NewPage {
         let body: PermissionDocument = members.body()?;
         let given = visit.ask(Input::<CreatePermission>::with((), body));
         given.await?;
-        let words = Words(visit.language());
         let sentence = words.is_given(Named(client.as_str()), Named(subject.as_str()));
         Ok(Done::Go(
             path_of(visit, &client, &subject),
@@ -161,6 +164,36 @@ impl Form for EditPage {
             path_of(visit, &pair.0, &pair.1),
             Notice::of(sentence),
         ))
+    }
+}
+
+/// Says at the field which of both is not registered, so that nothing typed is lost (M111).
+async fn check_registered(
+    visit: &Visit,
+    words: Words,
+    client: &ClientId,
+    subject: &SubjectId,
+) -> Result<(), Error> {
+    let client = visit.ask(Input::<ShowClient>::at(client.clone())).await;
+    let subject = visit.ask(Input::<ShowSubject>::at(subject.clone())).await;
+    let mut faults = Vec::new();
+    if is_missing(client)? {
+        faults.push(Fault::new("client", words.no_such_client()));
+    }
+    if is_missing(subject)? {
+        faults.push(Fault::new("subject", words.no_such_subject()));
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Problem::at_fault(Slug::Invalid, faults).into()),
+    }
+}
+
+fn is_missing<T>(found: Result<T, Error>) -> Result<bool, Error> {
+    match found {
+        Ok(_) => Ok(false),
+        Err(Error::NothingHere) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

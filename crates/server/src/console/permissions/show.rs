@@ -2,10 +2,10 @@
 
 use askama::Template;
 use grantor::{
-    admin::{EffectiveDocument, GrantDocument, PermissionDocument},
+    admin::{ClientDocument, EffectiveDocument, GrantDocument, PermissionDocument},
     registry::{ConsentPolicy, Origin, Role},
     server::Body,
-    types::{ClientId, SubjectId},
+    types::{AuthMethod, ClientId, GrantType, SubjectId},
 };
 use http::Response;
 
@@ -19,7 +19,7 @@ use crate::{
     cli::parse::short_name,
     console::{
         Error, Page, Route, Section, Shell, Visit, address, changes,
-        clients::{is_power, may_change},
+        clients::{is_power, may_change, token_for},
     },
     pages::{Markup, Named},
 };
@@ -43,6 +43,8 @@ struct View {
     give: Option<String>,
     /// The link at which the person is asked.
     ask: Option<(String, Markup)>,
+    /// How the client asks for a token for the subject, with its key file.
+    command: Option<String>,
     preview: String,
     decisions: String,
     changes: Vec<changes::Line>,
@@ -90,6 +92,7 @@ impl Page for PermissionPage {
             client: visit.at("/clients/{client}", &names[..1]),
             subject: visit.at("/subjects/{subject}", &names[1..]),
             grants: grants(words, &shown),
+            command: command(&client, &shown),
             give: (may_change && !has_own(Origin::Operator))
                 .then(|| visit.at("/permissions/{client}/{subject}/edit", &names)),
             ask,
@@ -137,6 +140,14 @@ fn grants(words: Words, shown: &EffectiveDocument) -> Vec<(String, Markup)> {
     };
     let row = |of: &GrantDocument| (short_name(&of.grant).to_owned(), told(of));
     shown.grants.iter().map(row).collect()
+}
+
+/// The command by which this client gets a token for the subject, if it signs with a key of its own.
+fn command(client: &ClientDocument, shown: &EffectiveDocument) -> Option<String> {
+    let is_allowed = |of: &GrantDocument| of.grant == GrantType::JWT_BEARER && of.scope.is_some();
+    let has_key = client.token_endpoint_auth_method == AuthMethod::PRIVATE_KEY_JWT;
+    (has_key && !client.federated && shown.grants.iter().any(is_allowed))
+        .then(|| token_for(&client.client_id, &shown.subject))
 }
 
 /// The latest changes, by an operator or the person, the newest first.

@@ -43,6 +43,7 @@ words! {
     give: "Give it as an operator", "La donner en tant qu'opérateur";
     ask: "Ask the person", "Demander à la personne";
     ask_hint(subject: Named<'_>): "Send {subject} this link. They are asked there, after signing in.", "Envoyez ce lien à {subject}. La question y est posée, après connexion.";
+    by_command: "The client asks for it by this command, with its key file:", "Le client la demande par cette commande, avec son fichier de clé :";
     try_it: "Try a request", "Essayer une requête";
     changes: "Changes", "Changements";
     decisions: "Its decisions", "Ses décisions";
@@ -50,7 +51,7 @@ words! {
     edit_it(client: Named<'_>, subject: Named<'_>): "What may {client} do for {subject}?", "Que peut faire {client} pour {subject} ?";
     client_hint: "Its id, such as billing.", "Son identifiant, par exemple billing.";
     subject_hint: "The person or account, as tokens name it, such as alice@example.com.", "La personne ou le compte, tel que les jetons le nomment, par exemple alice@example.com.";
-    scope_hint: "Apart by blanks. Empty: all that the client may get, now and later.", "Séparées par des espaces. Vide : tout ce que le client peut obtenir, maintenant et plus tard.";
+    scope_hint: "With blanks between them. Empty: all that the client may get, now and later.", "Séparées par des espaces. Vide : tout ce que le client peut obtenir, maintenant et plus tard.";
     its_end: "It ends on", "Elle finit le";
     its_end_hint: "From that day on it no longer counts. Empty: until it is withdrawn.", "À partir de ce jour, elle ne compte plus. Vide : jusqu'à son retrait.";
     by_jwt_bearer: "By JWTs that the client signs, without the person", "Par des JWT que le client signe, sans la personne";
@@ -85,4 +86,5 @@ words! {
     to_client: "Look at the client", "Regarder le client";
     to_permission: "Look at the permission", "Regarder l'autorisation";
     no_such_client: "There is no client of this name.", "Il n'y a pas de client de ce nom.";
+    no_such_subject: "There is no subject of this name. Register it first, on the page of subjects.", "Il n'y a pas de sujet de ce nom. Enregistrez-le d'abord, à la page des sujets.";
 }

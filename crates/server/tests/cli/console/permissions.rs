@@ -63,6 +63,24 @@ fn m125_a_permission_is_given_changed_and_withdrawn() {
 }
 
 #[test]
+fn m116_a_permission_says_by_which_command_the_client_uses_it() {
+    let server = start("");
+    server.client("shop", &["--auth", "client_secret_basic"]);
+    let mut console = server.console();
+    let command = "grantor token --key billing.json --sub alice";
+    let before = console.page("/permissions/billing/alice");
+    assert!(!before.body.contains("grantor token"), "{before:?}");
+    give(&mut console);
+    let given = console.page("/permissions/billing/alice");
+    assert!(given.body.contains(command), "{given:?}");
+    // A client that signs nothing has no such command.
+    let values = [("client", "shop"), ("subject", "alice")];
+    let given = console.submit("/permissions/new", &values);
+    assert_eq!(given.status, 200, "{given:?}");
+    assert!(!given.body.contains("grantor token"), "{given:?}");
+}
+
+#[test]
 fn m125_what_is_wrong_is_said_at_its_field() {
     let server = start("");
     let mut console = server.console();
@@ -77,9 +95,21 @@ fn m125_what_is_wrong_is_said_at_its_field() {
             "{field}"
         );
     }
-    let values = [("client", "nobody"), ("subject", "alice")];
-    let refused = console.submit("/permissions/new", &values);
-    assert!(refused.status >= 400, "{refused:?}");
+    for (client, subject, field) in [("nobody", "alice", "client"), ("billing", "bob", "subject")] {
+        let values = [("client", client), ("subject", subject), ("scope", "r")];
+        let refused = console.submit("/permissions/new", &values);
+        assert_eq!(refused.status, 422, "{field}: {refused:?}");
+        assert!(
+            refused.body.contains(&format!("id=\"{field}-fault\"")),
+            "{field}"
+        );
+        let fault = format!("There is no {field} of this name.");
+        assert!(refused.body.contains(&fault), "{field}: {refused:?}");
+        // What was typed stays.
+        for typed in [client, subject, "r"] {
+            assert!(refused.body.contains(&format!("value=\"{typed}\"")));
+        }
+    }
     let values = [
         ("client", "billing"),
         ("subject", "alice"),
