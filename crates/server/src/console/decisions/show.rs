@@ -3,15 +3,14 @@
 use askama::Template;
 use grantor::{
     admin::DecisionDocument,
-    assertion::{Explanation, Verdict},
     server::{Body, Decision, Outcome},
     storage::DecisionFilter,
-    types::{AuthMethod, Rule, Scope, Shown, escaped_json},
+    types::{AuthMethod, Scope, Shown, escaped_json},
 };
 use http::Response;
 
 use super::{
-    advice::Advice,
+    advice::{Advice, is_signed},
     outcome::{sentence, tag},
     rules::{Rules, TrustView},
     words::Words,
@@ -87,7 +86,7 @@ impl Page for DecisionPage {
             ago: time::distance(decision.at, visit.now(), visit.language()),
             place: place(decision),
             party: party(decision, words),
-            advice: Advice::of(&shown, words),
+            advice: Advice::of(visit, &shown, words),
             same: same(visit, decision).await?,
             rules: explanation.map(|explanation| Rules::of(explanation, words)),
             trusts: taken.iter().chain(trusts).map(trust).collect(),
@@ -119,11 +118,7 @@ fn party(decision: &Decision, words: Words) -> Option<Markup> {
         return Some(words.signed_by(Named(issuer.as_str())));
     }
     let claimed = decision.party()?;
-    let is_signed = |explanation: &Explanation| {
-        let mut checks = explanation.checks.iter();
-        checks.any(|check| check.rule == Rule::Signature && check.verdict == Verdict::Pass)
-    };
-    Some(match decision.explanation.as_ref().is_some_and(is_signed) {
+    Some(match is_signed(decision) {
         true => words.says_and_signed(Named(claimed)),
         false => words.says_it_is(Named(claimed)),
     })
@@ -200,7 +195,10 @@ fn facts(visit: &Visit, document: &DecisionDocument, words: Words) -> Vec<Fact> 
             words.issuer(),
             issuer
                 .map(|issuer| link("/issuers/{issuer}", issuer))
-                .or_else(|| claimed(&decision.claimed_issuer)),
+                .or_else(|| match is_signed(decision) {
+                    true => text(&decision.claimed_issuer),
+                    false => claimed(&decision.claimed_issuer),
+                }),
             None,
         ),
         (

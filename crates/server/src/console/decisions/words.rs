@@ -57,6 +57,8 @@ words! {
     by_operator: "You can do it, or another operator.", "Vous pouvez le faire, ou un autre opérateur.";
     by_person: "The person at the browser has to do it.", "C'est à la personne devant le navigateur de le faire.";
     by_host: "Whoever runs the server has to do it.", "C'est à qui exploite le serveur de le faire.";
+    to_new_subject: "Register a subject", "Enregistrer un sujet";
+    to_new_permission: "Give the permission", "Donner l'autorisation";
     expected_and_got(expected: &str, got: &str): "Expected: {expected}. Got: {got}.", "Attendu : {expected}. Reçu : {got}.";
     this_decision(id: Coded<'_>, time: &str): "Decision {id} of {time}", "Décision {id} du {time}";
     mark_it: "Mark it and copy it by hand", "Sélectionnez et copiez à la main";

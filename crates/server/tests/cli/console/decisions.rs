@@ -152,6 +152,28 @@ fn m126_a_refusal_says_what_is_wrong_what_to_do_and_who_has_to_do_it() {
 }
 
 #[test]
+fn m126_a_refusal_for_want_of_a_permission_leads_to_the_form_that_gives_it() {
+    let server = Server::start();
+    let billing = server.client("billing", &["--generate-key"]);
+    server.ok(&["subject", "create", "alice"]);
+    let refused = asks(&server, &billing, &["--sub", "alice"]);
+    let id = refused.decision_id();
+    wait_for(&server, &id);
+    let path = format!("/decisions/{id}");
+    let form = "href=\"/console/permissions/new?client=billing\"";
+    let mut console = server.console();
+    let page = console.page(&path);
+    assert!(page.body.contains(form), "{page:?}");
+    let given = console.page("/permissions/new?client=billing");
+    assert!(given.body.contains("value=\"billing\""), "{given:?}");
+    // Who may not give one reads the advice alone.
+    let mut reader = server.console_as("rita", "reader");
+    let page = reader.page(&path);
+    assert!(page.body.contains("grantor permission create"), "{page:?}");
+    assert!(!page.body.contains("/permissions/new"), "{page:?}");
+}
+
+#[test]
 fn m126_what_was_granted_needs_no_advice() {
     let server = Server::start();
     let billing = server.client("billing", &["--generate-key"]);
