@@ -42,6 +42,9 @@ pub struct OwnPage(pub Arc<Desk>);
 /// The question before a client may no longer act, and the end of it.
 pub struct WithdrawPage(pub Arc<Desk>);
 
+/// Scopes that are seen before a list is opened, so that what ends it is found below.
+const FEW: usize = 10;
+
 #[derive(Template)]
 #[template(path = "me.html")]
 struct View {

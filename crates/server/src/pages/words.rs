@@ -53,6 +53,8 @@ words! {
     password_hint: "At least 15 characters. A few words that do not belong together are good. Pasting works.", "Au moins 15 caractères. Quelques mots sans rapport entre eux conviennent. Le collage fonctionne.";
     set_password: "Set the password", "Définir le mot de passe";
     sensitive: "Sensitive", "Sensible";
+    no_scope: "No particular scope: it learns who you are, and nothing else.", "Aucun droit particulier : il apprend qui vous êtes, et rien d'autre.";
+    more_scopes(count: usize): "and {count} more", "et {count} de plus";
     no_description: "No description", "Aucune description";
     who_may_act: "Who may act for you", "Qui peut agir pour vous";
     no_longer_acts(name: Named<'_>, until: &str): "{name} can no longer act for you. What it already has works until {until} at most.", "{name} ne peut plus agir pour vous. Ce qu'il a déjà fonctionne jusqu'au {until} au plus.";
