@@ -17,7 +17,7 @@ use crate::{
         Coded, Markup,
         chart::{Caption, Row as ChartRow, Span, Spans, Tone, cut},
         drawing,
-        time::{day, distance, minute},
+        time::{clock, day, distance, minute},
     },
 };
 
@@ -167,6 +167,7 @@ fn chart(visit: &Visit, words: Words, keys: &[SigningKeyDocument]) -> Spans {
         now,
         now_word: words.now().to_owned(),
         date: match is_short(keys, now) {
+            true if keys.iter().all(|key| day(key.created_at) == day(now)) => clock,
             true => minute,
             false => day,
         },
