@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use grantor::{admin, registry::Role, server::Refusal, storage::StoreError};
 
-use crate::admin::{Problem, Slug};
+use crate::{
+    admin::{Problem, Slug},
+    pages::Language,
+};
 
 /// Why not.
 #[derive(Debug)]
@@ -31,13 +34,28 @@ pub enum Error {
     Unreadable(&'static str),
     /// What the use cases say, and what is told of it.
     Told(Box<Problem>, Option<Box<admin::Error>>),
+    /// What is told in this language, in words of the console.
+    Worded(Box<Problem>, Language),
 }
 
 impl Error {
+    /// A problem in words of the console.
+    pub fn worded(problem: Problem, language: Language) -> Self {
+        Self::Worded(Box::new(problem), language)
+    }
+
+    /// The language of what is told: that of the use cases is English.
+    pub fn language(&self) -> Language {
+        match self {
+            Self::Worded(_, language) => *language,
+            _ => Language::English,
+        }
+    }
+
     /// What is told of it, if the use cases said it.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Told(problem, _) => Some(problem),
+            Self::Told(problem, _) | Self::Worded(problem, _) => Some(problem),
             _ => None,
         }
     }

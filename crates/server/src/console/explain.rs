@@ -113,7 +113,8 @@ fn body(visit: &Visit, typed: &Typed) -> Result<JwtBody, Error> {
         }
         _ => words.too_long(),
     };
-    Err(Problem::at_fault(Slug::Invalid, vec![Fault::new(JWT, fault)]).into())
+    let problem = Problem::at_fault(Slug::Invalid, vec![Fault::new(JWT, fault)]);
+    Err(Error::worded(problem, visit.language()))
 }
 
 impl Told {

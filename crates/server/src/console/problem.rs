@@ -11,6 +11,8 @@ use crate::pages::{Frame, Markup};
 pub struct Problem {
     pub heading: &'static str,
     pub sentence: Markup,
+    /// The tag of the language of the sentence.
+    pub language: &'static str,
     /// Where one goes on.
     pub next: (String, &'static str),
     pub decision: Markup,
@@ -24,6 +26,8 @@ pub struct Outside {
     pub frame: Frame,
     pub heading: &'static str,
     pub sentence: Markup,
+    /// The tag of the language of the sentence.
+    pub language: &'static str,
     pub next: (String, &'static str),
     pub decision: Markup,
 }

@@ -26,7 +26,9 @@ use super::{
 };
 use crate::{
     admin::{self, Administration, CLOCK, Slug, name_of, revision_of},
-    pages::{BrowserSecret, Choice, Coded, HELD, Markup, TO, Visitor, Waiting, html, markup},
+    pages::{
+        BrowserSecret, Choice, Coded, HELD, Language, Markup, TO, Visitor, Waiting, html, markup,
+    },
 };
 
 /// The name of the console in decisions and metrics.
@@ -268,7 +270,7 @@ impl Console {
             if let Err(refusal) = ticket {
                 // Nothing is done; what was typed is not lost (M187).
                 let kept = Typed::of(&typed.without(leaf.secret()));
-                let kept = kept.told(visit.words().was_open_too_long());
+                let kept = kept.told(visit.words().was_open_too_long(), visit.language());
                 let mut page = leaf.get(&visit, names, &kept).await?;
                 *page.status_mut() = StatusCode::FORBIDDEN;
                 self.server
@@ -334,6 +336,7 @@ impl Console {
         let frame = frame(self, &head.headers, &head.uri);
         let words = Words(frame.language());
         let (heading, sentence) = told(words, &error);
+        let language = language_of(words, &error);
         let mut status = status(&error);
         let methods = match error {
             Error::Method(methods) => Some(methods),
@@ -362,6 +365,7 @@ impl Console {
             Some(visit) => visit.page(&Problem {
                 heading,
                 sentence,
+                language,
                 next,
                 decision,
                 shell: visit.shell(),
@@ -370,6 +374,7 @@ impl Console {
                 frame,
                 heading,
                 sentence,
+                language,
                 next,
                 decision,
             })),
@@ -412,7 +417,7 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
             (did_not_work, markup(words.not_from_here()))
         }
         Error::Form(_) | Error::SignIn | Error::Anew => (did_not_work, markup(words.too_old())),
-        Error::Told(problem, _) if problem.slug != Slug::Broken => {
+        Error::Told(problem, _) | Error::Worded(problem, _) if problem.slug != Slug::Broken => {
             (did_not_work, markup(problem.detail.as_str()))
         }
         Error::Shown => (
@@ -422,7 +427,9 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
         Error::Filter => (did_not_work, markup(words.no_such_filter())),
         Error::Unreadable(why) => (did_not_work, markup(*why)),
         Error::SlowDown(wait) => (did_not_work, words.slow_down(wait.as_secs() + 1)),
-        Error::Method(_) | Error::Told(..) => (did_not_work, markup(words.try_again())),
+        Error::Method(_) | Error::Told(..) | Error::Worded(..) => {
+            (did_not_work, markup(words.try_again()))
+        }
     }
 }
 
@@ -471,23 +478,36 @@ fn held(console: &Console, head: &Parts, secret: &BrowserSecret, query: &Typed) 
     let waiting = Waiting::open(console.server.context(), secret, query.value(HELD)?)?;
     let form = waiting.form_of(head.uri.path())?;
     let words = Words(frame(console, &head.headers, &head.uri).language());
-    Some(Typed::of(form).told(words.you_were_signed_out()))
+    Some(Typed::of(form).told(words.you_were_signed_out(), words.0))
 }
 
 /// The form as it was typed, with what is wrong.
 fn refused(visit: &Visit, typed: &Typed, error: &Error) -> Typed {
     if let Error::SlowDown(wait) = error {
         let sentence = visit.words().slow_down(wait.as_secs() + 1);
-        return typed.clone().told(sentence.0);
+        return typed.clone().told(sentence.0, visit.language());
     }
     let Some(problem) = error.problem() else {
         return typed.clone();
     };
-    let refused = typed.clone().refused(problem);
+    let refused = typed.clone().refused(problem, error.language());
     match problem.slug {
-        Slug::Changed => refused.told(visit.words().somebody_was_faster()),
-        Slug::LastOwner => refused.told(visit.words().last_owner()),
+        Slug::Changed => refused.told(visit.words().somebody_was_faster(), visit.language()),
+        Slug::LastOwner => refused.told(visit.words().last_owner(), visit.language()),
         _ => refused,
+    }
+}
+
+/// The tag of the language of that sentence: what is no text of the console is in English.
+fn language_of(words: Words, error: &Error) -> &'static str {
+    let is_ours = match error {
+        Error::Told(problem, _) => problem.slug == Slug::Broken,
+        Error::Unreadable(_) => false,
+        _ => true,
+    };
+    match is_ours {
+        true => words.0.tag(),
+        false => Language::English.tag(),
     }
 }
 
@@ -499,7 +519,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Filter | Error::Unreadable(_) => StatusCode::BAD_REQUEST,
         Error::SlowDown(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Shown => StatusCode::CONFLICT,
-        Error::Told(problem, _) => problem.slug.status(),
+        Error::Told(problem, _) | Error::Worded(problem, _) => problem.slug.status(),
     }
 }
 
@@ -510,7 +530,7 @@ fn refusal_of(error: Error) -> Refusal {
         Error::SignIn | Error::Anew => (ErrorCode::ACCESS_DENIED, Rule::Session),
         Error::Role(_) => (ErrorCode::ACCESS_DENIED, Rule::Role),
         Error::SlowDown(_) => (ErrorCode::INVALID_REQUEST, Rule::Throttled),
-        Error::Told(problem, _) => match problem.slug {
+        Error::Told(problem, _) | Error::Worded(problem, _) => match problem.slug {
             Slug::Broken => (ErrorCode::SERVER_ERROR, Rule::Defect),
             Slug::Busy => (ErrorCode::TEMPORARILY_UNAVAILABLE, Rule::Storage),
             _ => (ErrorCode::INVALID_REQUEST, Rule::Form),

@@ -63,6 +63,8 @@ impl Shell {
 pub struct Summary {
     pub sentence: Option<String>,
     pub faults: Vec<(String, String)>,
+    /// The tag of the language in which they are said.
+    pub language: &'static str,
 }
 
 impl Summary {
@@ -74,6 +76,7 @@ impl Summary {
                 .faults()
                 .map(|(field, detail)| (field.to_owned(), detail.to_owned()))
                 .collect(),
+            language: typed.language(),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::{Error, ListQuery, notice::DONE};
 use crate::{
     admin::{Content, Problem, Slug},
     cli::parse::duration,
-    pages::{HELD, time::moment},
+    pages::{HELD, Language, time::moment},
 };
 
 /// The field of a form's ticket.
@@ -36,6 +36,8 @@ pub struct Typed {
     faults: Vec<Fault>,
     /// What is wrong, where that is no field's fault.
     problem: Option<String>,
+    /// The language in which it is said what is wrong.
+    language: Language,
 }
 
 impl Typed {
@@ -140,24 +142,31 @@ impl Typed {
         self
     }
 
-    /// The same, of which this is wrong.
+    /// The same, of which this is wrong, as is said in this language.
     #[must_use]
-    pub fn refused(self, problem: &Problem) -> Self {
+    pub fn refused(self, problem: &Problem, language: Language) -> Self {
         let is_of_fields = problem.errors.iter().any(|fault| !fault.pointer.is_empty());
         Self {
             faults: problem.errors.clone(),
             problem: (!is_of_fields).then(|| problem.detail.clone()),
+            language,
             ..self
         }
     }
 
-    /// The same, with a sentence on top.
+    /// The same, with a sentence on top, in this language.
     #[must_use]
-    pub fn told(self, sentence: impl Into<String>) -> Self {
+    pub fn told(self, sentence: impl Into<String>, language: Language) -> Self {
         Self {
             problem: Some(sentence.into()),
+            language,
             ..self
         }
+    }
+
+    /// The tag of the language in which it is said what is wrong.
+    pub fn language(&self) -> &'static str {
+        self.language.tag()
     }
 
     /// Whether anything is wrong.
@@ -528,7 +537,7 @@ mod tests {
             Fault::of("/keys/jwks_uri", "is no URL"),
             Fault::of("/keys/pem", "is no PEM"),
         ];
-        let within = within.refused(&Problem::at_fault(Slug::Invalid, faults));
+        let within = within.refused(&Problem::at_fault(Slug::Invalid, faults), Language::English);
         let at: Vec<_> = within.faults().map(|(field, _)| field.to_owned()).collect();
         assert_eq!(at, ["keys/jwks_uri", "keys"]);
         let within = Typed::of("use%2Fgrace=1h&use%2Fend=2026-11-27&use%2Flife=soon&grace=2h");
@@ -539,7 +548,7 @@ mod tests {
         let expected = serde_json::json!({"use": {"grace": 3600, "end": "2026-11-27T00:00:00Z"}});
         assert_eq!(Value::Object(members.object), expected);
         let faults = vec![Fault::of("/redirect_uris/1", "is no URI")];
-        let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults));
+        let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults), Language::English);
         assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));
         assert_eq!((refused.fault("scope"), refused.problem()), (None, None));
     }

@@ -330,6 +330,11 @@ pub fn too_old(cause: &'static str) -> Refusal {
     .because(cause)
 }
 
+/// Whether a refusal says [that](busy): nothing that was typed is wrong.
+pub fn is_busy(refusal: &Refusal) -> bool {
+    *refusal.code() == ErrorCode::TEMPORARILY_UNAVAILABLE
+}
+
 /// Too many passwords are being looked at.
 pub fn busy(error: Busy) -> Refusal {
     Refusal::new(

@@ -20,7 +20,7 @@ use http::Method;
 
 use super::{
     BrowserSecret, Named,
-    desk::{Desk, Visitor, busy},
+    desk::{Desk, Visitor, busy, is_busy},
     html::{self, Frame, with_cookie},
     refusal::refused,
     words::Words,
@@ -121,7 +121,9 @@ impl InvitationPage {
         decision.is_by(&subject.id);
         let typed = request.parameter("password").unwrap_or_default();
         let password = Password::chosen(typed, &subject.id, desk.site.host());
-        let password = password.map_err(|unfit| unfit_password(unfit.to_string()))?;
+        let words = desk.frame(request, "").words();
+        let unfit = |unfit| unfit_password(words.unfit(unfit)).because(unfit);
+        let password = password.map_err(unfit)?;
         let digest = desk.passwords.hash(password).await.map_err(busy)?;
         // From here on it is used, whoever tried at the same time.
         let taken = Invitation::take(artifacts, token, now).await?;
@@ -278,7 +280,7 @@ fn no_invitation(cause: &'static str) -> Refusal {
     .because(cause)
 }
 
-fn unfit_password(text: String) -> Refusal {
+fn unfit_password(text: &'static str) -> Refusal {
     Refusal::new(ErrorCode::INVALID_REQUEST, Rule::Password, text)
 }
 
@@ -326,13 +328,16 @@ impl Endpoint for InvitationPage {
             has_password: self.0.has_passwords,
             passkey,
             words: frame.words(),
-            frame,
             subject: subject.as_str(),
             recover: false,
             signed_out: None,
             ticket: request.parameter("t").unwrap_or_default(),
             token,
-            fault: Some(refusal.public_text()),
+            fault: Some(match is_busy(refusal) {
+                true => frame.words().too_many_sign_in(),
+                false => refusal.public_text(),
+            }),
+            frame,
         };
         Answer::refusing(refusal, self.0.page(request, &view))
     }

@@ -48,6 +48,7 @@ pub use passkey::options as passkey_options;
 pub use site::Site;
 pub use tag::Tag;
 pub use waiting::{HELD, TO, Waiting};
+pub use words::Words;
 
 /// Adds what all pages load.
 pub fn add_assets(builder: Builder) -> Builder {

@@ -7,7 +7,7 @@ use grantor::{
     types::Rule,
 };
 
-use super::{Coded, Markup, desk::Desk, html::Frame, markup, words::Words};
+use super::{Coded, Language, Markup, desk::Desk, html::Frame, markup, words::Words};
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
@@ -16,6 +16,8 @@ struct RefusalView<'a> {
     words: Words,
     heading: &'a str,
     sentence: Markup,
+    /// The language of the sentence.
+    language: &'static str,
     again: Option<String>,
     decision: String,
 }
@@ -24,23 +26,25 @@ struct RefusalView<'a> {
 pub fn refused(desk: &Desk, request: &Request, refusal: &Refusal, decision: &Decision) -> Answer {
     let frame = desk.frame(request, "");
     let words = frame.words();
-    let (heading, sentence) = told(words, refusal);
+    let (heading, sentence, language) = told(words, refusal);
     let again = matches!(refusal.rule(), Rule::Ticket | Rule::Session);
     let view = RefusalView {
         frame,
         words,
         heading,
         sentence,
+        language: language.tag(),
         again: again.then(|| desk.site.path(desk.sign_in())),
         decision: decision.id.to_string(),
     };
     Answer::refusing(refusal, desk.page(request, &view))
 }
 
-/// What people are told, by the rule that was broken.
-fn told(words: Words, refusal: &Refusal) -> (&'static str, Markup) {
+/// What people are told, by the rule that was broken, and in which language the sentence is.
+fn told(words: Words, refusal: &Refusal) -> (&'static str, Markup, Language) {
     if let Some(Retry::TooMany(wait)) = refusal.retry() {
-        return (words.wait_heading(), words.wait(wait.as_secs() + 1));
+        let sentence = words.wait(wait.as_secs() + 1);
+        return (words.wait_heading(), sentence, words.0);
     }
     let (heading, sentence) = match refusal.rule() {
         Rule::Client | Rule::RedirectUri => (words.link_does_not_work(), words.not_registered()),
@@ -51,10 +55,14 @@ fn told(words: Words, refusal: &Refusal) -> (&'static str, Markup) {
         Rule::Invitation => (words.link_no_more(), words.link_was_used()),
         _ => {
             let text = sentence(refusal.public_text());
-            return (words.did_not_work(), markup(text.as_str()));
+            return (
+                words.did_not_work(),
+                markup(text.as_str()),
+                Language::English,
+            );
         }
     };
-    (heading, markup(sentence))
+    (heading, markup(sentence), words.0)
 }
 
 /// With a capital letter, and a full stop.

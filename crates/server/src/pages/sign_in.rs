@@ -424,7 +424,7 @@ impl SignInPage {
         let fault = match (refusal.rule(), refusal.blame()) {
             (Rule::Passkey, Blame::FailedProof) => words.wrong_passkey(),
             (_, Blame::FailedProof) => words.wrong_sign_in(),
-            _ => refusal.public_text(),
+            _ => words.too_many_sign_in(),
         };
         let view = View {
             words,

@@ -15,7 +15,7 @@ use http::Method;
 
 use super::{
     BrowserSecret, Link, Markup, Named, TO, Waiting,
-    desk::{Desk, Visitor, busy},
+    desk::{Desk, Visitor, busy, is_busy},
     html::{self, Frame, apart, with_cookie},
     markup,
     me::{nobody, sign_in_first},
@@ -24,7 +24,9 @@ use super::{
     time::{day, distance, minute},
     words::Words,
 };
-use crate::person::{NewPasskey, OpenSession, PasskeyPage, Password, Session, SessionKind};
+use crate::person::{
+    NewPasskey, OpenSession, PasskeyError, PasskeyPage, Password, Session, SessionKind,
+};
 
 /// Where the page is, and the action of its forms.
 const WAYS: &str = "me/signin";
@@ -48,6 +50,8 @@ struct View {
     subject: String,
     done: Option<Markup>,
     fault: Option<String>,
+    /// Whether that is the password's.
+    is_password_wrong: bool,
     /// Which passkey is to be removed, if one is asked about.
     removing: Option<(String, String)>,
     /// Whether the person proved a moment ago who they are; else where they do.
@@ -100,7 +104,7 @@ impl WaysPage {
         context: &Context,
         request: &Request,
         visitor: &Visitor,
-        fault: Option<String>,
+        fault: Option<(Rule, String)>,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let Some((session, secret)) = visitor.session.as_ref().zip(visitor.secret.as_ref()) else {
@@ -141,7 +145,8 @@ impl WaysPage {
             ticket: desk.ticket(context, WAYS, secret),
             subject: subject.id.to_string(),
             done: done(words, request),
-            fault,
+            is_password_wrong: matches!(fault, Some((Rule::Password, _))),
+            fault: fault.map(|(_, text)| text),
             removing,
             confirm: (!session.is_fresh(context.now())).then(|| {
                 let waiting = Waiting::page(desk.site.path(WAYS)).anew();
@@ -195,7 +200,7 @@ impl WaysPage {
                 let secret = desk.sessions.end_others(context, session).await?;
                 Ok(self.back("ended", Some(&secret)))
             }
-            None => Err(unfit("Choose what is to be done.")),
+            None => Err(unfit(Rule::Form, "the form does nothing that is known")),
         }
     }
 
@@ -209,11 +214,13 @@ impl WaysPage {
     ) -> Result<Answer, Refusal> {
         let (desk, subject) = (&self.0, &session.subject);
         if !desk.has_passwords {
-            return Err(unfit("Passwords are not used here."));
+            return Err(unfit(Rule::Form, "passwords are not used here"));
         }
         let typed = request.parameter("password").unwrap_or_default();
         let password = Password::chosen(typed, &subject.id, desk.site.host());
-        let password = password.map_err(|error| unfit(error.to_string()))?;
+        let words = desk.frame(request, WAYS).words();
+        let password =
+            password.map_err(|error| unfit(Rule::Password, words.unfit(error)).because(error))?;
         let digest = desk.passwords.hash(password).await.map_err(busy)?;
         let actor = authorization::actor(request, subject, decision);
         let role = desk.registry.operators.get(&subject.id).await?;
@@ -241,7 +248,9 @@ impl WaysPage {
         let page = PasskeyPage { context, browser };
         let sent = request.required("credential")?;
         let name = request.parameter("name").unwrap_or_default().trim();
-        let name = DisplayName::parse(name).map_err(|error| unfit(error.to_string()))?;
+        let words = desk.frame(request, WAYS).words();
+        let misnamed = unfit(Rule::Passkey, words.passkey_misnamed());
+        let name = DisplayName::parse(name).map_err(|error| misnamed.because(error))?;
         let new = NewPasskey {
             subject,
             name,
@@ -249,7 +258,7 @@ impl WaysPage {
         };
         let actor = authorization::actor(request, subject, decision);
         let made = passkeys.make_in_session(&page, &desk.sessions, new, &actor);
-        made.await.map_err(|error| error.at_change())?;
+        made.await.map_err(|error| error.at_change(words))?;
         Ok(self.back("added", None))
     }
 
@@ -261,10 +270,12 @@ impl WaysPage {
     ) -> Result<Answer, Refusal> {
         let (desk, subject) = (&self.0, &session.subject);
         let id = request.parameter("passkey").unwrap_or_default();
-        let id = CredentialId::parse(id).map_err(|_| unfit("There is no such passkey."))?;
+        let words = desk.frame(request, WAYS).words();
+        let unknown = |_| PasskeyError::Unknown.at_change(words);
+        let id = CredentialId::parse(id).map_err(unknown)?;
         let actor = authorization::actor(request, subject, decision);
         let removed = passkeys(desk)?.remove(subject, &id, &actor);
-        removed.await.map_err(|error| error.at_change())?;
+        removed.await.map_err(|error| error.at_change(words))?;
         Ok(self.back("removed", None))
     }
 
@@ -290,8 +301,8 @@ fn done(words: Words, request: &Request) -> Option<Markup> {
     }))
 }
 
-fn unfit(text: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal::new(ErrorCode::INVALID_REQUEST, Rule::Password, text)
+fn unfit(rule: Rule, text: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::INVALID_REQUEST, rule, text)
 }
 
 #[async_trait]
@@ -329,7 +340,12 @@ impl Endpoint for WaysPage {
     ) -> Answer {
         let is_told = matches!(refusal.rule(), Rule::Password | Rule::Passkey);
         if is_told && let Ok(visitor) = self.0.visitor(context, request.headers()).await {
-            let fault = Some(refusal.public_text().to_owned());
+            let words = self.0.frame(request, WAYS).words();
+            let fault = match is_busy(refusal) {
+                true => words.too_many_sign_in(),
+                false => refusal.public_text(),
+            };
+            let fault = Some((refusal.rule().clone(), fault.to_owned()));
             if let Ok(page) = self.view(context, request, &visitor, fault).await {
                 return Answer::refusing(refusal, page.into_response());
             }

@@ -1,6 +1,7 @@
 //! What the pages of people say, and what all pages share.
 
 use super::{Coded, Link, Named, words};
+use crate::person::Unfit;
 
 words! {
     /// What the pages of people say, and what all pages share.
@@ -82,6 +83,15 @@ words! {
     passkey_failed: "The passkey did not answer. Try again, or use another way.", "La clé d'accès n'a pas répondu. Réessayez, ou utilisez un autre moyen.";
     no_passkeys_here: "This browser knows no passkeys.", "Ce navigateur ne connaît pas les clés d'accès.";
     passkeys_need_script: "Passkeys need a script, and this browser runs none here.", "Les clés d'accès exigent un script, et ce navigateur n'en exécute aucun ici.";
+    too_many_sign_in: "Too many people are signing in at this moment. Try again shortly.", "Trop de personnes se connectent en ce moment. Réessayez bientôt.";
+    password_short: "A password has at least 15 characters. A few words that do not belong together are a good one.", "Un mot de passe a au moins 15 caractères. Quelques mots sans rapport entre eux conviennent.";
+    password_long: "A password has at most 1,024 octets.", "Un mot de passe a au plus 1 024 octets.";
+    password_control: "A password has no control characters.", "Un mot de passe n'a pas de caractères de contrôle.";
+    password_guessable: "The password is your name, or the name of this server. Others would try it first.", "Le mot de passe est votre nom, ou celui de ce serveur. D'autres l'essaieraient en premier.";
+    passkeys_too_many: "There are as many passkeys as there may be; remove one first.", "Il y a autant de clés d'accès que possible ; supprimez-en une d'abord.";
+    passkey_last: "This is the last way to sign in; add another one first.", "C'est le dernier moyen de connexion ; ajoutez-en un autre d'abord.";
+    passkey_unchanged: "The passkey could not be added or removed; try again.", "La clé d'accès n'a pas pu être ajoutée ou supprimée ; réessayez.";
+    passkey_misnamed: "The name has 1 to 64 characters, and none that is hidden or turns the text around.", "Le nom a de 1 à 64 caractères, et aucun qui soit caché ou qui inverse le texte.";
     wrong_sign_in: "Name or password is wrong, or this account cannot sign in.", "Le nom ou le mot de passe est incorrect, ou ce compte ne peut pas se connecter.";
     wait_heading: "Wait a little", "Attendez un peu";
     wait(seconds: u64): "Too many wrong tries from here. Go on in {seconds} seconds, or use a passkey.", "Trop d'essais incorrects depuis cet endroit. Reprenez dans {seconds} secondes, ou utilisez une clé d'accès.";
@@ -105,6 +115,7 @@ words! {
     was_refused: "refused", "refusé";
     not_me: "This was not me", "Ce n'était pas moi";
     client_acted(name: Named<'_>): "{name} acted in your name. If that is not what you want, withdraw what you allowed it.", "{name} a agi en votre nom. Si ce n'est pas ce que vous voulez, retirez ce que vous lui avez autorisé.";
+    not_yours_to_end: "You have not allowed it anything, or have withdrawn it. What the operator of this server set up is ended there.", "Vous ne lui avez rien autorisé, ou vous l'avez retiré. Ce que l'exploitant de ce serveur a mis en place prend fin auprès de lui.";
     somebody_else_here: "If somebody else may be signed in as you, end all other sessions. You stay signed in here.", "Si quelqu'un d'autre est peut-être connecté à votre place, mettez fin à toutes les autres sessions. Vous restez connecté ici.";
     end_other_sessions: "End all other sessions", "Mettre fin à toutes les autres sessions";
     others_ended: "All other sessions have ended.", "Toutes les autres sessions ont pris fin.";
@@ -134,4 +145,16 @@ words! {
     this_one: "this one", "celle-ci";
     signed_in_on(date: &str): "signed in on {date}", "connexion le {date}";
     confirm_first(link: Link<'_>): "You signed in more than five minutes ago. A change here asks you to prove that it is you: {link}", "Vous vous êtes connecté il y a plus de cinq minutes. Toute modification ici vous demande de prouver que c'est vous : {link}";
+}
+
+impl Words {
+    /// Why a password cannot be one.
+    pub fn unfit(self, unfit: Unfit) -> &'static str {
+        match unfit {
+            Unfit::Short => self.password_short(),
+            Unfit::Long => self.password_long(),
+            Unfit::Control => self.password_control(),
+            Unfit::Guessable => self.password_guessable(),
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub use invitation::{EarlierWays, Invitation};
 pub use passkey::{
     New as NewPasskey, OwnPasskey, Page as PasskeyPage, PasskeyError, Passkeys, Purpose,
 };
-pub use password::{Busy, Password, Passwords};
+pub use password::{Busy, Password, Passwords, Unfit};
 pub use seen::Seen;
 pub use session::{OpenSession, Presence, Proof, Proofs, Session, SessionKind, Sessions};
 pub use unused::end_unused;

@@ -13,7 +13,7 @@ use super::{ACCOUNT, NEW_PASSKEY, PASSKEY, words::Words};
 use crate::{
     admin::{Problem, Slug},
     console::{Confirm, Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
-    pages::{Named, markup, passkey_options},
+    pages::{Named, Words as Told, markup, passkey_options},
     person::{NewPasskey, PasskeyError, PasskeyPage, Passkeys},
 };
 
@@ -99,7 +99,7 @@ impl Form for NewPasskeyPage {
         };
         let sessions = &visit.desk().sessions;
         let made = passkeys.make_in_session(&page, sessions, new, visit.admin.actor());
-        let made = made.await.map_err(told)?;
+        let made = made.await.map_err(|error| told(visit, error))?;
         let notice = Notice::of(words.passkey_added(Named(made.name.as_str())))
             .then(visit.at("", &[]), words.to_overview());
         Ok(Done::Go(visit.at(ACCOUNT, &[]), notice))
@@ -130,7 +130,7 @@ impl Form for RemovePasskeyPage {
         let words = Words(visit.language());
         let own = own(visit, id).await?;
         let removed = passkeys(visit)?.remove(visit.subject(), id, visit.admin.actor());
-        removed.await.map_err(told)?;
+        removed.await.map_err(|error| told(visit, error))?;
         let notice = Notice::of(words.passkey_removed(Named(own.name.as_str())));
         Ok(Done::Go(visit.at(ACCOUNT, &[]), notice))
     }
@@ -148,9 +148,13 @@ async fn own(visit: &Visit, id: &CredentialId) -> Result<std::sync::Arc<Passkey>
 }
 
 /// What an operator is told whose passkey is not made or removed.
-fn told(error: PasskeyError) -> Error {
+fn told(visit: &Visit, error: PasskeyError) -> Error {
+    let language = visit.language();
     match error {
         PasskeyError::Store(error) => error.into(),
-        error => Problem::new(Slug::Invalid, error.at_change().public_text()).into(),
+        error => {
+            let refusal = error.at_change(Told(language));
+            Error::worded(Problem::new(Slug::Invalid, refusal.public_text()), language)
+        }
     }
 }

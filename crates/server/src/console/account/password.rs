@@ -8,7 +8,7 @@ use super::{ACCOUNT, PASSWORD, words::Words};
 use crate::{
     admin::{Problem, Slug},
     console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
-    pages::markup,
+    pages::{Words as Told, markup},
     person::Password,
 };
 
@@ -58,15 +58,16 @@ impl Form for PasswordPage {
     async fn submit(visit: &Visit, (): &(), typed: &Typed) -> Result<Done, Error> {
         let words = Words(visit.language());
         let (desk, subject) = (visit.desk(), visit.subject());
+        let worded = |problem| Error::worded(problem, visit.language());
         let sent = typed.value(FIELD).unwrap_or_default();
         let password = Password::chosen(sent, &subject.id, desk.site.host());
         let password = password.map_err(|unfit| {
-            let fault = Fault::new(FIELD, unfit.to_string());
-            Problem::at_fault(Slug::Invalid, vec![fault])
+            let fault = Fault::new(FIELD, Told(visit.language()).unfit(unfit));
+            worded(Problem::at_fault(Slug::Invalid, vec![fault]))
         })?;
         let hashed = desk.passwords.hash(password).await;
-        let digest =
-            hashed.map_err(|_busy| Problem::new(Slug::SlowDown, words.too_many_sign_in()))?;
+        let busy = Told(visit.language()).too_many_sign_in();
+        let digest = hashed.map_err(|_busy| worded(Problem::new(Slug::SlowDown, busy)))?;
         let (role, by) = (Some(&visit.operator), visit.admin.actor());
         let set = desk.set_password(&subject.id, role, digest, visit.now(), by);
         // Behind the change, so that nobody comes in by the password of before (C093).

@@ -28,7 +28,6 @@ words! {
     hint: "At least 15 characters. A few words that do not belong together are good. Pasting works.", "Au moins 15 caractères. Quelques mots sans rapport entre eux conviennent. Le collage fonctionne.";
     others_will_end: "Your other sessions end with it, at the console and at your own pages.", "Vos autres sessions prennent fin avec lui, à la console et à vos propres pages.";
     is_set: "Your password is set. Your other sessions have ended.", "Votre mot de passe est défini. Vos autres sessions ont pris fin.";
-    too_many_sign_in: "Too many people are signing in at this moment. Try again shortly.", "Trop de personnes se connectent en ce moment. Réessayez bientôt.";
     passkeys: "Passkeys", "Clés d'accès";
     no_passkeys: "None yet. A passkey is on your device or security key, and cannot be guessed or phished.", "Aucune pour l'instant. Une clé d'accès se trouve sur votre appareil ou votre clé de sécurité ; elle ne peut être ni devinée ni hameçonnée.";
     to_overview: "Go to the overview", "Aller à la vue d'ensemble";

@@ -129,7 +129,8 @@ fn body(visit: &Visit, typed: &Typed) -> Result<ClientBody, Error> {
     let words = Words(visit.language());
     let Some(kind) = Kind::of(typed) else {
         let fault = Fault::new("kind", words.choose_kind());
-        return Err(Problem::at_fault(Slug::Invalid, vec![fault]).into());
+        let problem = Problem::at_fault(Slug::Invalid, vec![fault]);
+        return Err(Error::worded(problem, visit.language()));
     };
     // What gives power is an owner's, who has proved who they are: this page asks for that anyway.
     let gives_power = Scope::parse(typed.text("scope")).is_ok_and(|scope| is_power(&scope));

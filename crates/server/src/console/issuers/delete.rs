@@ -62,7 +62,8 @@ impl Form for DeletePage {
         let deleted = visit.ask(asked).await;
         let deleted = deleted.map_err(|error| match error.problem() {
             Some(problem) if problem.slug == Slug::InUse => {
-                Problem::new(Slug::InUse, words.has_trusts_still()).into()
+                let problem = Problem::new(Slug::InUse, words.has_trusts_still());
+                Error::worded(problem, visit.language())
             }
             _ => error,
         })?;

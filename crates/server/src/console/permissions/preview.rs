@@ -82,7 +82,7 @@ impl Page for PreviewPage {
             // It is a form that changes nothing: what is wrong with it is said at its fields.
             Err(error) if error.is_of_form() => {
                 if let Some(problem) = error.problem() {
-                    typed = typed.refused(problem);
+                    typed = typed.refused(problem, error.language());
                 }
                 None
             }
@@ -107,10 +107,7 @@ async fn previewed(visit: &Visit, typed: &Typed) -> Result<Option<Outcome>, Erro
     let words = Words(visit.language());
     let wrong = |detail: String| {
         let fault = grantor::admin::Fault::new("client", detail);
-        Error::from(crate::admin::Problem::at_fault(
-            crate::admin::Slug::Invalid,
-            vec![fault],
-        ))
+        crate::admin::Problem::at_fault(crate::admin::Slug::Invalid, vec![fault])
     };
     // A link may name a client before anything else is chosen.
     if typed.text("client").is_empty() || typed.value("grant").is_none() {
@@ -120,7 +117,8 @@ async fn previewed(visit: &Visit, typed: &Typed) -> Result<Option<Outcome>, Erro
     let id = id.map_err(|error| wrong(error.to_string()))?;
     let client = visit.find(Input::<ShowClient>::at(id.clone())).await?;
     if client.is_none() {
-        return Err(wrong(words.no_such_client().to_owned()));
+        let problem = wrong(words.no_such_client().to_owned());
+        return Err(Error::worded(problem, visit.language()));
     }
     let named = |grant: &GrantType| short_name(grant) == typed.text("grant");
     let grant = GRANTS.into_iter().find(named);

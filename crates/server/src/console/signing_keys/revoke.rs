@@ -57,7 +57,8 @@ impl Form for RevokePage {
         let revoked = visit.ask(asked).await;
         revoked.map_err(|error| match error.problem() {
             Some(problem) if problem.slug == Slug::SignsNow => {
-                Problem::new(Slug::SignsNow, words.signs_now()).into()
+                let problem = Problem::new(Slug::SignsNow, words.signs_now());
+                Error::worded(problem, visit.language())
             }
             _ => error,
         })?;

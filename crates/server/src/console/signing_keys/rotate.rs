@@ -74,7 +74,7 @@ impl Form for RotatePage {
         let made = made.map_err(|error| match error.problem() {
             Some(problem) if problem.slug == Slug::State => {
                 let most = words.too_many(SigningKeys::MAX_PUBLISHED);
-                Problem::new(Slug::State, most.0).into()
+                Error::worded(Problem::new(Slug::State, most.0), visit.language())
             }
             _ => error,
         })?;

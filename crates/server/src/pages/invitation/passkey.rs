@@ -151,7 +151,7 @@ impl AcceptEndpoint {
         };
         let passkeys = passkeys(desk)?;
         let checked = passkeys.check(&page, new).await;
-        let checked = checked.map_err(|error| error.at_change())?;
+        let checked = checked.map_err(|error| error.at_change(words))?;
         // From here on it is used, whoever tried at the same time.
         let taken = Invitation::take(artifacts, &token, now).await?;
         let (_, invitation) = invitations.meant(context, taken).await?;
@@ -161,7 +161,7 @@ impl AcceptEndpoint {
         let role = desk.registry.operators.get(&subject.id).await?;
         invitations.check_role(&invitation, role.as_deref())?;
         let made = passkeys.register(context, checked, role.as_deref(), &actor);
-        let passkey = made.await.map_err(|error| error.at_change())?;
+        let passkey = made.await.map_err(|error| error.at_change(words))?;
         invitations
             .end_others(context, &subject, invitation.recover)
             .await?;

@@ -9,6 +9,7 @@ use grantor::{
 use http::StatusCode;
 
 use super::MOST;
+use crate::pages::Words;
 
 /// The rule that is broken.
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +62,18 @@ impl PasskeyError {
         }
     }
 
-    /// What somebody is answered who makes or removes one.
-    pub fn at_change(self) -> Refusal {
-        let text = match &self {
+    /// What somebody is answered, in these words, who makes or removes one. Somebody else's is not
+    /// there (CA31).
+    pub fn at_change(self, words: Words) -> Refusal {
+        let (status, text) = match &self {
             Self::Store(_) => return self.at_sign_in(),
-            Self::TooMany => "There are as many passkeys as there may be; remove one first.",
-            Self::LastWay => "This is the last way to sign in; add another one first.",
-            _ => "The passkey could not be added or removed; try again.",
+            Self::Unknown => (StatusCode::NOT_FOUND, words.passkey_unchanged()),
+            Self::TooMany => (StatusCode::BAD_REQUEST, words.passkeys_too_many()),
+            Self::LastWay => (StatusCode::BAD_REQUEST, words.passkey_last()),
+            _ => (StatusCode::BAD_REQUEST, words.passkey_unchanged()),
         };
-        Refusal::new(ErrorCode::INVALID_REQUEST, Rule::Passkey, text).because(self)
+        Refusal::new(ErrorCode::INVALID_REQUEST, Rule::Passkey, text)
+            .with_status(status)
+            .because(self)
     }
 }

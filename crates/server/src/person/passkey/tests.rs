@@ -22,7 +22,10 @@ use grantor_testkit::{Authenticator, forge::authenticator::Ceremony};
 use http::StatusCode;
 
 use super::*;
-use crate::person::{Proof, Proofs, SessionKind};
+use crate::{
+    pages::{Language, Words},
+    person::{Proof, Proofs, SessionKind},
+};
 
 const ORIGIN: &str = "https://as.example";
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
@@ -629,7 +632,8 @@ fn ca40_whatever_is_wrong_is_told_in_one_text_at_sign_in() {
 
 #[test]
 fn c092_whose_a_passkey_is_already_is_told_to_nobody() {
-    let text = |error: PasskeyError| error.at_change().public_text().to_owned();
+    let words = Words(Language::English);
+    let text = |error: PasskeyError| error.at_change(words).public_text().to_owned();
     let failed = text(PasskeyError::Ceremony(WebauthnError::Challenge));
     assert_eq!(text(PasskeyError::Taken), failed);
     assert_eq!(text(PasskeyError::Unknown), failed);

@@ -120,3 +120,25 @@ fn m124_all_other_sessions_of_ones_own_end_by_a_button() {
         "{changes}"
     );
 }
+
+#[test]
+fn m119_what_is_no_text_of_the_console_says_that_it_is_english() {
+    let server = Server::start();
+    let mut console = server.console();
+    let french = ("Accept-Language".to_owned(), "fr".to_owned());
+    console.browser.headers.push(french);
+    let odd = console.submit("/subjects/new", &[("id", "..")]);
+    assert_eq!(odd.status, 422, "{odd:?}");
+    let at_field = "id=\"id-fault\">✗ <span lang=\"en\">";
+    let on_top = "<a href=\"#id\">id</a>: <span lang=\"en\">";
+    for marked in ["<html lang=\"fr\"", at_field, on_top] {
+        assert!(odd.body.contains(marked), "{marked}: {odd:?}");
+    }
+    // The control: what the console says itself is in the language of the page.
+    let short = console.submit("/account/password", &[("password", "short")]);
+    let on_top = "<span lang=\"fr\">Un mot de passe a au moins 15 caractères";
+    assert!(short.body.contains(on_top), "{short:?}");
+    let none = console.submit("/clients/new", &[("kind", "")]);
+    assert!(none.body.contains("id=\"kind-fault\""), "{none:?}");
+    assert!(!none.body.contains("<span lang=\"en\">"), "{none:?}");
+}
