@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use grantor::{
     admin::{Decisions, Error},
     clock::UnixTime,
-    registry::Subject,
+    registry::{Client, Subject},
     server::{
         Answer, Context, Decision, Endpoint, Metadata, Outcome, Path, Refusal, Request, Route,
     },
@@ -63,8 +63,8 @@ struct Row {
 struct NotMeView {
     frame: Frame,
     words: Words,
-    client: Option<ClientView>,
-    withdraw: String,
+    /// What acted in the person's name; and where that is withdrawn, if it is the person's to end.
+    client: Option<(ClientView, Option<String>)>,
     ticket: String,
     me: String,
 }
@@ -186,6 +186,26 @@ impl Endpoint for ActivityPage {
 }
 
 impl NotMePage {
+    /// A client that did something in this person's name, and whether the person allowed it. Of any
+    /// other client nothing is told (CA31).
+    async fn acted(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        client: Arc<Client>,
+    ) -> Result<Option<(Arc<Client>, bool)>, StoreError> {
+        let filter = DecisionFilter::default();
+        let decided = self.0.decided(subject, filter).await?;
+        let is_its = |decision: &Decision| decision.client.as_ref() == Some(client.id());
+        if !decided.iter().any(is_its) {
+            return Ok(None);
+        }
+        let permissions = context.permissions();
+        let records = permissions.permissions_of(client.id(), &subject.id).await?;
+        let is_allowed = records.person().is_some();
+        Ok(Some((client, is_allowed)))
+    }
+
     async fn show(
         &self,
         context: &Context,
@@ -200,15 +220,20 @@ impl NotMePage {
         };
         decision.is_by(&subject.id);
         let name = request.query("client").unwrap_or_default();
-        let client = context.client(name).await?;
+        let client = match context.client(name).await? {
+            Some(client) => self.acted(context, subject, client).await?,
+            None => None,
+        };
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("client", name)
             .finish();
         let frame = desk.frame(request, NOT_ME);
         let view = NotMeView {
             words: frame.words(),
-            client: client.map(|client| ClientView::of(&client)),
-            withdraw: format!("{}?{query}", desk.site.path("me/withdraw")),
+            client: client.map(|(client, is_allowed)| {
+                let withdraw = format!("{}?{query}", desk.site.path("me/withdraw"));
+                (ClientView::of(&client), is_allowed.then_some(withdraw))
+            }),
             ticket: desk.ticket(context, NOT_ME, secret),
             me: desk.site.path("me"),
             frame,
