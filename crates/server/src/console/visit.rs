@@ -33,7 +33,7 @@ pub struct Visit {
     pub(super) below: String,
     pub(super) frame: Frame,
     pub(super) notice: Option<Notice>,
-    /// Which part of a list, sorted how, in which form.
+    /// Which part of a list, in which form.
     pub list: ListQuery,
 }
 

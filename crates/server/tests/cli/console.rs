@@ -5,6 +5,7 @@ mod changes;
 mod clients;
 mod decisions;
 mod explain;
+mod find;
 mod issuers;
 mod link;
 mod operators;
