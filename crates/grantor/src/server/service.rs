@@ -40,6 +40,17 @@ impl AuthorizationServer {
         Some(registered.route.name())
     }
 
+    /// Whether people's browsers come to this request path: a page, and no endpoint that programs ask.
+    pub fn is_page(&self, path: &str) -> bool {
+        let registered = self.0.context.endpoints().at(path);
+        registered.is_some_and(|registered| registered.route.is_for_people())
+    }
+
+    /// The request paths of all endpoints.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.context.endpoints().paths()
+    }
+
     /// What stages and endpoints share, for another part of the program that answers beside them.
     pub fn context(&self) -> &Context {
         &self.0.context

@@ -31,6 +31,8 @@ mod shown_file;
 mod signing_keys;
 mod statistics;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod tried;
 mod trusts;
 mod typed;

@@ -546,15 +546,26 @@ fn refusal_of(error: Error) -> Refusal {
     }
 }
 
+/// Whether a media type is that of a form, whatever its parameters.
+fn is_form(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
 /// Reads a form.
 async fn form<B>(head: &Parts, body: B) -> Result<String, Error>
 where
     B: http_body::Body + Send,
     B::Error: Into<BodyError>,
 {
-    let media_type = head.headers.get(header::CONTENT_TYPE);
-    let essence = media_type.and_then(|value| value.to_str().ok()?.split(';').next());
-    if essence.map(str::trim) != Some("application/x-www-form-urlencoded") {
+    let mut media_types = head.headers.get_all(header::CONTENT_TYPE).iter();
+    let is_sent_so = match (media_types.next(), media_types.next()) {
+        (Some(only), None) => only.to_str().is_ok_and(is_form),
+        _ => false,
+    };
+    if !is_sent_so || head.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Error::Unreadable("This is not sent as a form."));
     }
     let body = std::pin::pin!(Limited::new(body, LARGEST)).collect().await;

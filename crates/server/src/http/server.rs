@@ -23,7 +23,7 @@ use crate::{
     admin::{self, Api},
     console::{self, Console},
     metrics::Metrics,
-    pages::Asset,
+    pages::{Asset, html},
     telemetry::panics,
 };
 
@@ -101,6 +101,18 @@ enum Way<'f> {
     Nowhere,
 }
 
+impl Way<'_> {
+    /// Whether a browser shows what is at this path: a page, or that there is none. Programs ask for
+    /// the rest.
+    fn is_shown(&self, path: &str) -> bool {
+        match self {
+            Self::Server(server) => server.is_page(path) || server.endpoint_name(path).is_none(),
+            Self::Console(_) | Self::Nowhere => true,
+            Self::Api(_) => false,
+        }
+    }
+}
+
 impl Front {
     /// Where a path leads. The server is asked first: it has the pages by which operators sign in.
     fn way(&self, path: &str) -> Way<'_> {
@@ -123,13 +135,25 @@ impl Front {
         }
     }
 
-    async fn respond(&self, request: Request<Coming>) -> Response<Body> {
-        match self.way(request.uri().path()) {
+    /// Answers a request. What a browser shows has the headers of a page, whatever it is (M160): also
+    /// what is not there, and what says so.
+    pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let way = self.way(request.uri().path());
+        let is_shown = way.is_shown(request.uri().path());
+        let mut response = match way {
             Way::Server(server) => server.respond(request).await,
             Way::Api(api) => api.respond(request).await,
             Way::Console(console) => console.respond(request).await,
             Way::Nowhere => plain(StatusCode::NOT_FOUND, r#"{"error":"not_found"}"#),
+        };
+        if is_shown {
+            html::guard(response.headers_mut());
         }
+        response
     }
 
     /// Drops fields of a head that nothing reads. The API reads fields of its own.
@@ -277,6 +301,7 @@ fn plain(status: StatusCode, json: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    html::guard(headers);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

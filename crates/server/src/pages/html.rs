@@ -3,6 +3,7 @@
 use askama::Template;
 use grantor::server::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::{Language, Look, Site, assets, look::choosing, words::Words};
 
@@ -131,13 +132,19 @@ pub fn see_other(location: &str) -> Response<Body> {
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();
     guard(headers);
-    let location = HeaderValue::from_str(location).expect("our paths are header text");
-    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::LOCATION, location_of(location));
     response
 }
 
-/// M160.
-pub(super) fn guard(headers: &mut HeaderMap) {
+/// A path that a browser sent may have octets in it that no header has (MA46).
+fn location_of(path: &str) -> HeaderValue {
+    let encoded = utf8_percent_encode(path, CONTROLS).to_string();
+    HeaderValue::from_str(&encoded).expect("what is percent-encoded is header text")
+}
+
+/// Adds what every page says of itself (M160).
+pub fn guard(headers: &mut HeaderMap) {
     let fields = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -160,6 +167,25 @@ pub(super) fn guard(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ma46_a_browser_is_led_on_by_one_header_of_ascii() {
+        for (path, sent) in [
+            (
+                "/console/clients?q=a&lang=fr#job",
+                "/console/clients?q=a&lang=fr#job",
+            ),
+            ("/console/clients/\u{e9}", "/console/clients/%C3%A9"),
+            (
+                "/console?q=a\u{7f}b\r\nX: y\0",
+                "/console?q=a%7Fb%0D%0AX: y%00",
+            ),
+            ("/console?q=%C3%A9", "/console?q=%C3%A9"),
+        ] {
+            let response = see_other(path);
+            assert_eq!(response.headers()[header::LOCATION], sent, "{path}");
+        }
+    }
 
     #[test]
     fn ma46_a_file_has_a_name_that_is_safe_in_a_header_and_in_every_file_system() {

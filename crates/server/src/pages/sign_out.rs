@@ -6,7 +6,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::server::{
     Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-    authorization::AuthorizationRequest,
+    authorization::{self, AuthorizationRequest},
 };
 use http::Method;
 
@@ -14,6 +14,7 @@ use super::{
     BrowserSecret, Named,
     desk::{Desk, Visitor},
     html::{self, Frame, with_cookie},
+    refusal::refused,
     words::Words,
 };
 use crate::person::SessionKind;
@@ -125,6 +126,20 @@ impl Endpoint for SignOutPage {
         match request.method() == Method::POST {
             true => self.sign_out(context, request, decision).await,
             false => self.show(context, request, decision).await,
+        }
+    }
+
+    /// Whoever asked to sign in as somebody else may have a client that waits, and is told.
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        match self.0.kind {
+            SessionKind::Person => authorization::refuse(context, request, refusal, decision).await,
+            SessionKind::Console => refused(&self.0, request, refusal, decision),
         }
     }
 }

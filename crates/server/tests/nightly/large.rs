@@ -109,9 +109,10 @@ fn kind(link: &str) -> String {
 fn links(page: &str) -> impl Iterator<Item = String> {
     let found = page.split(" href=\"").skip(1);
     let found = found.filter_map(|rest| rest.split('"').next());
-    let is_choice = |link: &str| link.contains("lang=") || link.contains("theme=");
+    // Choices come as cookies, and files without a head.
+    let is_other = |link: &str| ["lang=", "theme=", "format="].iter().any(|part| link.contains(part));
     found
-        .filter(move |link| link.starts_with("/console") && !is_choice(link))
+        .filter(move |link| link.starts_with("/console") && !is_other(link))
         .map(text)
 }
 

@@ -181,12 +181,13 @@ pub fn check_origin(context: &Context, request: &Request) -> Result<(), Refusal>
 /// [`Refusal`] for the rule [`Rule::Origin`](crate::types::Rule::Origin).
 pub fn check_origin_is(own: &str, headers: &HeaderMap) -> Result<(), Refusal> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let site = headers.get("sec-fetch-site");
+    let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
+    let says_where = sites.peek().is_some();
     let is_own = |value: &HeaderValue| *value == own;
-    let is_same_origin = |site: &HeaderValue| site == "same-origin";
+    let is_same_origin = sites.all(|site| site == "same-origin");
     match (origins.next(), origins.next()) {
-        (Some(origin), None) if is_own(origin) && site.is_none_or(is_same_origin) => Ok(()),
-        (None, None) if site.is_some_and(is_same_origin) => Ok(()),
+        (Some(origin), None) if is_own(origin) && is_same_origin => Ok(()),
+        (None, None) if says_where && is_same_origin => Ok(()),
         (origin, _) => {
             let got = origin.and_then(|origin| origin.to_str().ok());
             Err(AuthorizationError::Origin(got.unwrap_or("none").into()).into())

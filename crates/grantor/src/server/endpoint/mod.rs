@@ -114,6 +114,11 @@ impl Endpoints {
         self.registered.get(*position)
     }
 
+    /// All paths.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(|(path, _)| path.as_str())
+    }
+
     /// All, in the order of registration.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Registered> {
         self.registered.iter()
