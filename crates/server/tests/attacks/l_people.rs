@@ -16,10 +16,11 @@ use serde_json::Value;
 
 use crate::{
     oracle::reap,
-    support::{Answer, Server, escape},
+    support::{Answer, Server, clock::Clock, escape},
 };
 
 const PASSWORD: &str = "correct horse battery staple";
+const OTHER: &str = "a quite different sentence";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CALLBACK: &str = "http://127.0.0.1:7777/callback";
 const AUTHORIZE: &str = "/authorize?response_type=code&client_id=billing&scope=invoices%3Aread&state=abc&redirect_uri=http%3A%2F%2F127.0.0.1%3A7777%2Fcallback&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -546,6 +547,64 @@ fn c093_another_password_ends_all_other_sessions() {
     after.accept(&link, "another battery of horses");
     assert_eq!(before.open("/me").status, 303, "to the sign-in page");
     assert_eq!(after.open("/me").status, 200, "control");
+}
+
+/// CA47: by direct POST from a page that was open before.
+#[test]
+fn ca47_who_proved_it_too_long_ago_changes_no_way_to_sign_in() {
+    let clock = Clock::new().expect("a compiler");
+    let mut here = Here::start("[person]");
+    here.server = clock.restart(here.server);
+    let mut alice = here.person("alice");
+    let form = alice.open("/me/signin").form("/me/signin");
+    clock.set(360);
+    for fields in [
+        &[("do", "password"), ("password", OTHER)][..],
+        &[("do", "passkey"), ("name", "mine"), ("credential", "{}")],
+        &[("do", "remove"), ("passkey", "AAAA")],
+        &[("do", "end")],
+    ] {
+        let asked = alice.submit(&form, fields);
+        assert!(
+            asked.body.contains("<h1>Confirm it is you</h1>"),
+            "{fields:?}: {asked:?}"
+        );
+    }
+    assert_eq!(here.browser().sign_in("alice", OTHER).status, 401);
+    // The control: with a proof of now.
+    let change = [("do", "password"), ("password", OTHER)];
+    let anew = alice.submit(&form, &change).form("/signin");
+    let page = alice.submit(&anew, &[("username", "alice"), ("password", PASSWORD)]);
+    let set = alice.submit(&page.form("/me/signin"), &change);
+    assert!(set.body.contains("Your password is set"), "{set:?}");
+    assert_eq!(here.browser().sign_in("alice", OTHER).status, 200);
+}
+
+/// CA48: a browser is to keep no page, and what it is known by opens none any more.
+#[test]
+fn ca48_after_signing_out_nothing_private_is_shown() {
+    let here = here();
+    let name = "ca48-alice";
+    let mut alice = here.person(name);
+    let mut before = alice.clone();
+    let form = alice.open("/me/signin").form("/me/signin");
+    let paths = ["/me", "/me/activity", "/me/signin", "/me/not-me", CONSENT];
+    for path in paths {
+        let page = before.open(path);
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+    }
+    let out = alice.open("/signout").form("/signout");
+    alice.submit(&out, &[]);
+    for mut browser in [alice, before] {
+        for path in paths {
+            let page = browser.clone().open(path);
+            assert_eq!((page.status, &*page.body), (303, ""), "{path}");
+        }
+        let sent = browser.submit(&form, &[("do", "password"), ("password", OTHER)]);
+        assert_eq!(sent.status, 403, "{sent:?}");
+        assert!(!sent.body.contains(name), "{sent:?}");
+    }
 }
 
 /// CA08, CA10: whatever a kill cuts off, a code gives one token at most; one that was not redeemed

@@ -359,6 +359,53 @@ fn ma03_a_cookie_opens_no_api_and_a_token_no_page() {
     );
 }
 
+/// M165: the cookies of people and of the console are two kinds, whatever they are called.
+#[test]
+fn ma03_m165_the_cookie_of_the_console_opens_no_api_and_no_page_of_people() {
+    let office = Office::open();
+    let server = &office.server;
+    let console = server.console().browser.cookie.expect("a session");
+    server.ok(&["subject", "create", "alice"]);
+    let link = server.ok(&["subject", "invite", "alice", "--json"]);
+    let link: Value = serde_json::from_str(&link).expect("JSON");
+    let mut alice = Browser::new(server);
+    let link = link["link"].as_str().expect("a link");
+    alice.accept(link, "correct horse battery staple");
+    let person = alice.cookie.clone().expect("a session");
+    let answer = server.send("GET", "/admin/v1/clients", &[("Cookie", &console)], b"");
+    office.judge("MA03 console", &answer, 401, "unauthenticated");
+    let bearer = format!("Bearer {}", office.token("owner"));
+    let page = server.send("GET", "/console", &[("Authorization", &bearer)], b"");
+    assert_eq!(page.status, 303, "MA03 a token at the console: {page:?}");
+    let called = |name: &str, cookie: &str| {
+        let (_, value) = cookie.split_once('=').expect("a cookie");
+        format!("{name}={value}")
+    };
+    for (path, cookie) in [
+        ("/console", called("grantor-console", &person)),
+        ("/console", person.clone()),
+        ("/console", format!("{console}; {console}")),
+        ("/me", called("grantor", &console)),
+        ("/me", console.clone()),
+        ("/me", format!("{person}; {}", called("grantor", &console))),
+    ] {
+        let page = server.send("GET", path, &[("Cookie", &cookie)], b"");
+        let place = page.header("location").unwrap_or_default();
+        assert!(place.contains("/signin"), "MA03 {path} {cookie}: {page:?}");
+    }
+    // The control: each at its own, also beside the other.
+    let both = format!("{person}; {console}");
+    for (path, cookie) in [
+        ("/console", &console),
+        ("/me", &person),
+        ("/console", &both),
+        ("/me", &both),
+    ] {
+        let page = server.send("GET", path, &[("Cookie", cookie)], b"");
+        assert_eq!(page.status, 200, "MA03 {path}: {page:?}");
+    }
+}
+
 /// A jwt-bearer token about a person with power, through clients with and without it.
 #[test]
 fn m013_a_token_about_an_owner_has_power_only_where_client_and_permission_name_it() {
