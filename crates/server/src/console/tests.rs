@@ -89,7 +89,7 @@ impl World {
             .expect("a store");
         store.readiness.prepare().await.expect("a store");
         let server = app::build_server(&config, &store, Metrics::default()).expect("a server");
-        let desk = app::console_desk(&config, &store, Passwords::new());
+        let desk = app::console_desk(&config, &store, Passwords::shared());
         let console = Console::new(&config, &store, &server, desk).expect("a console");
         let console = Arc::new(console);
         let api = Api::new(&config, &store, &server).expect("an API");
