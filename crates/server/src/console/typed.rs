@@ -111,6 +111,7 @@ impl Typed {
             fields: typed.chain(left).cloned().collect(),
             faults: self.faults.clone(),
             problem: self.problem.clone(),
+            language: self.language,
         }
     }
 
