@@ -134,7 +134,7 @@ words! {
     editing(name: Named<'_>): "Change {name}", "Modifier {name}";
     id_hint: "It stands in tokens and does not change: letters and digits, such as billing.", "Il figure dans les jetons et ne change pas : des lettres et des chiffres, par exemple billing.";
     name_hint: "What people read, such as Billing. Without it they read the id.", "Ce que les personnes lisent, par exemple Facturation. Sans lui, elles lisent l'identifiant.";
-    scope_hint: "The most it may get, with blanks between them, such as invoices:read invoices:write.", "Les portées qu'il peut obtenir au plus, séparées par des espaces, par exemple invoices:read invoices:write.";
+    scope_hint: "The most it may get, with spaces between them, such as invoices:read invoices:write.", "Les portées qu'il peut obtenir au plus, séparées par des espaces, par exemple invoices:read invoices:write.";
     description_hint: "A sentence that people read on consent pages.", "Une phrase que les personnes lisent sur les pages de consentement.";
     home_hint: "An https address that consent pages lead to.", "Une adresse https à laquelle mènent les pages de consentement.";
     redirects_hint: "Where people come back to, one a line, to the letter.", "Où les personnes reviennent, une par ligne, à la lettre près.";

@@ -51,7 +51,7 @@ words! {
     edit_it(client: Named<'_>, subject: Named<'_>): "What may {client} do for {subject}?", "Que peut faire {client} pour {subject} ?";
     client_hint: "Its id, such as billing.", "Son identifiant, par exemple billing.";
     subject_hint: "The person or account, as tokens name it, such as alice@example.com.", "La personne ou le compte, tel que les jetons le nomment, par exemple alice@example.com.";
-    scope_hint: "With blanks between them. Empty: all that the client may get, now and later.", "Séparées par des espaces. Vide : tout ce que le client peut obtenir, maintenant et plus tard.";
+    scope_hint: "With spaces between them. Empty: all that the client may get, now and later.", "Séparées par des espaces. Vide : tout ce que le client peut obtenir, maintenant et plus tard.";
     its_end: "It ends on", "Elle finit le";
     its_end_hint: "From that day on it no longer counts. Empty: until it is withdrawn.", "À partir de ce jour, elle ne compte plus. Vide : jusqu'à son retrait.";
     by_jwt_bearer: "By JWTs that the client signs, without the person", "Par des JWT que le client signe, sans la personne";

@@ -124,7 +124,7 @@ words! {
     globs_hint: "One a line, such as ref=refs/heads/release/*. A star is one or more characters but / and :, two stars of any.", "Un par ligne, par exemple ref=refs/heads/release/*. Une étoile vaut un ou plusieurs caractères sauf / et :, deux étoiles n'importe lesquels.";
     condition_hint: "In CEL, it narrows the rest, such as assertion.ref_protected == 'true'.", "En CEL, elle restreint le reste, par exemple assertion.ref_protected == 'true'.";
     subject_hint: "fixed:SUBJECT, claim:CLAIM, template:TEXT with claims in braces, or existing:CLAIM. If nothing is said, template:NAME:{sub}.", "fixed:SUJET, claim:CLAIM, template:TEXTE avec des claims entre accolades, ou existing:CLAIM. Si rien n'est dit, template:NOM:{sub}.";
-    scope_hint: "Apart by spaces. What a request asks for is bounded by this; without asking it gets all of it.", "Séparées par des espaces. Ce qu'une requête demande y est limité ; sans demande, elle obtient tout.";
+    scope_hint: "With spaces between them. What a request asks for is bounded by this; without asking it gets all of it.", "Séparées par des espaces. Ce qu'une requête demande y est limité ; sans demande, elle obtient tout.";
     resources_hint: "One a line: what tokens may be for.", "Une par ligne : ce à quoi les jetons peuvent servir.";
     lifetime_hint: "In seconds; as long as the server's, if nothing is said.", "En secondes ; celle du serveur, si rien n'est dit.";
     lifetime_field: "Lifetime of its tokens, at most", "Durée de vie de ses jetons, au plus";
