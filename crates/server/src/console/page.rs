@@ -77,7 +77,7 @@ pub trait Leaf: Send + Sync {
     fn secret(&self) -> &'static [&'static str];
 
     /// The fields that the query may fill in; of a page, it is a filter.
-    fn from_query(&self) -> Option<&'static [&'static str]>;
+    fn query_fields(&self) -> Option<&'static [&'static str]>;
 
     /// Answers a GET. `typed` is what the query says.
     async fn get(
@@ -111,7 +111,7 @@ impl<P: Page> Leaf for PageLeaf<P> {
         &[]
     }
 
-    fn from_query(&self) -> Option<&'static [&'static str]> {
+    fn query_fields(&self) -> Option<&'static [&'static str]> {
         None
     }
 
@@ -151,7 +151,7 @@ impl<F: Form> Leaf for FormLeaf<F> {
         F::SECRET
     }
 
-    fn from_query(&self) -> Option<&'static [&'static str]> {
+    fn query_fields(&self) -> Option<&'static [&'static str]> {
         Some(F::FROM_QUERY)
     }
 

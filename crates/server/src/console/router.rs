@@ -151,7 +151,7 @@ impl Console {
         };
         let is_post = head.method == Method::POST;
         let query = Typed::of(head.uri.query().unwrap_or_default());
-        let typed = match (is_post, leaf.from_query()) {
+        let typed = match (is_post, leaf.query_fields()) {
             (true, _) => Typed::of(body),
             (false, None) => query.clone(),
             (false, Some(fields)) => {

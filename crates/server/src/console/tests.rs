@@ -279,8 +279,9 @@ async fn m160_ma34_every_page_has_its_headers_whoever_asks_and_whatever_is_wrong
         };
         for path in &paths {
             let unknown = format!("{path}?unknown=%ff&format=x&lang=..");
-            let requests: [(&str, &str, &[(&str, &str)], &str); 8] = [
-                ("GET", path, &[], ""),
+            let nothing: &[(&str, &str)] = &[];
+            let requests = [
+                ("GET", path.as_str(), nothing, ""),
                 ("HEAD", path, &[], ""),
                 ("GET", &unknown, &[], ""),
                 ("PUT", path, &[origin, FORM], ""),

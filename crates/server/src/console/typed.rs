@@ -568,7 +568,7 @@ mod tests {
             fields.map(|name| typed.text(name).to_owned())
         };
         assert_eq!(shown(&first), ["r", "a", "true"]);
-        let sent = first.clone().dropping(&["scope", "tick"]);
+        let sent = first.dropping(&["scope", "tick"]);
         let sent = sent.adding("scope", "r w").adding(REASON, "");
         // Somebody else changed the other field.
         let again = sent.or_else(fill("r", "b"));

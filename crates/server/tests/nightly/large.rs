@@ -110,7 +110,11 @@ fn links(page: &str) -> impl Iterator<Item = String> {
     let found = page.split(" href=\"").skip(1);
     let found = found.filter_map(|rest| rest.split('"').next());
     // Choices come as cookies, and files without a head.
-    let is_other = |link: &str| ["lang=", "theme=", "format="].iter().any(|part| link.contains(part));
+    let is_other = |link: &str| {
+        ["lang=", "theme=", "format="]
+            .iter()
+            .any(|part| link.contains(part))
+    };
     found
         .filter(move |link| link.starts_with("/console") && !is_other(link))
         .map(text)

@@ -36,7 +36,7 @@ impl Form for ModePage {
             _ => (words.turn_off_it(named), words.turning_off(Coded(client))),
         };
         let back = visit.at(TRUST, &[name.as_str()]);
-        let verb = words.turn(wanted.clone());
+        let verb = words.turn(wanted);
         let page = Confirm::ask(visit, typed, question, verb, back.clone())
             .below(visit.at("/trusts", &[]), words.heading())
             .below(back, name.as_str())
