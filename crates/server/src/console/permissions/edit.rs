@@ -185,7 +185,10 @@ async fn check_registered(
     }
     match faults.is_empty() {
         true => Ok(()),
-        false => Err(Problem::at_fault(Slug::Invalid, faults).into()),
+        false => {
+            let problem = Problem::at_fault(Slug::Invalid, faults);
+            Err(Error::worded(problem, visit.language()))
+        }
     }
 }
 

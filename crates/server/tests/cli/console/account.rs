@@ -138,7 +138,13 @@ fn m119_what_is_no_text_of_the_console_says_that_it_is_english() {
     let short = console.submit("/account/password", &[("password", "short")]);
     let on_top = "<span lang=\"fr\">Un mot de passe a au moins 15 caractères";
     assert!(short.body.contains(on_top), "{short:?}");
-    let none = console.submit("/clients/new", &[("kind", "")]);
-    assert!(none.body.contains("id=\"kind-fault\""), "{none:?}");
-    assert!(!none.body.contains("<span lang=\"en\">"), "{none:?}");
+    let nobody = [("client", "nobody"), ("subject", "nobody")];
+    for (path, values, fault) in [
+        ("/clients/new", &[("kind", "")][..], "kind-fault"),
+        ("/permissions/new", &nobody, "subject-fault"),
+    ] {
+        let refused = console.submit(path, values);
+        assert!(refused.body.contains(fault), "{refused:?}");
+        assert!(!refused.body.contains("<span lang=\"en\">"), "{refused:?}");
+    }
 }
