@@ -75,10 +75,13 @@ impl Typed {
         self
     }
 
-    /// Whether something else was typed into a field, line by line, than stands in others.
+    /// Whether something else was typed into a field, line by line, than stands in others. Boxes that
+    /// are ticked have no order.
     pub fn differs(&self, others: &Self, name: &str) -> bool {
         let lines = |typed: &Self| {
-            let lines = typed.all(name).flat_map(lines_of).map(str::to_owned);
+            let mut values: Vec<_> = typed.all(name).collect();
+            values.sort_unstable();
+            let lines = values.into_iter().flat_map(lines_of).map(str::to_owned);
             lines.collect::<Vec<_>>()
         };
         lines(self) != lines(others)
@@ -552,6 +555,20 @@ mod tests {
         let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults), Language::English);
         assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));
         assert_eq!((refused.fault("scope"), refused.problem()), (None, None));
+    }
+
+    #[test]
+    fn what_differs_is_another_line_or_box_and_not_the_order_of_boxes() {
+        let before = Typed::of("box=a&box=b&lines=a%0Ab");
+        for (typed, name, differs) in [
+            ("box=b&box=a", "box", false),
+            ("box=b", "box", true),
+            ("box=b&box=c", "box", true),
+            ("lines=a%0D%0A%0D%0A+b", "lines", false),
+            ("lines=b%0Aa", "lines", true),
+        ] {
+            assert_eq!(Typed::of(typed).differs(&before, name), differs, "{typed}");
+        }
     }
 
     #[test]
