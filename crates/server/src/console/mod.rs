@@ -1,10 +1,12 @@
 //! The console: pages for operators below `/console`, on the operations of `/admin/v1`. A page shows
-//! what the API answers, and a form asks for an operation: the console has no use cases of its own.
+//! what the API answers, and a form asks for an operation: the console has no use cases of its own, but
+//! for an operator's own ways to sign in and sessions, which no token changes.
 
 mod account;
 mod changes;
 mod clients;
 mod confirm;
+mod count;
 mod decisions;
 mod error;
 mod explain;
@@ -47,6 +49,7 @@ use tokio::sync::Semaphore;
 use self::page::{FormLeaf, Leaf, PageLeaf};
 pub use self::{
     confirm::{Confirm, Tick},
+    count::Count,
     error::Error,
     list::{FewScopes, ListQuery, Pager, Table, address},
     notice::Notice,

@@ -30,7 +30,7 @@ pub use self::{
     show::SubjectPage,
     switch::SwitchPage,
 };
-use super::{Error, Visit};
+use super::{Count, Error, Visit};
 use crate::{
     admin::{
         Input, Portion,
@@ -82,18 +82,7 @@ async fn permissions_for(visit: &Visit, id: &SubjectId) -> Result<Count, Error> 
         body: (),
     };
     let found = visit.ask(input).await?;
-    let count = found.items.len();
-    Ok(match found.next {
-        Some(_) => Count::More(count),
-        None => Count::Exactly(count),
-    })
-}
-
-/// How many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
-    Exactly(usize),
-    More(usize),
+    Ok(Count::new(found.items.len(), found.next.as_ref()))
 }
 
 /// When a token was last granted about a subject.

@@ -7,20 +7,12 @@ use grantor::{admin::PermissionFilter, clock::UnixTime, types::ClientId};
 use super::words::Words;
 use crate::{
     admin::{Input, Portion, permissions::ListPermissions},
-    console::{Error, Visit},
+    console::{Count, Error, Visit},
     pages::{Markup, markup},
 };
 
 /// A permission that nobody used for so long is perhaps not needed: 90 days.
 pub const UNUSED: Duration = Duration::from_secs(90 * 86_400);
-
-/// How many there are of something, as far as that is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    pub number: u64,
-    /// Whether there are more.
-    pub has_more: bool,
-}
 
 /// For whom a client may act.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +32,10 @@ impl People {
         let subjects: BTreeSet<_> = all.items.iter().map(|one| &one.subject).collect();
         filter.unused_since = Some(visit.now().minus(UNUSED));
         let unused = visit.ask(asked(filter)).await?;
-        let count = |number: usize, has_more| Count {
-            number: u64::try_from(number).unwrap_or(u64::MAX),
-            has_more,
-        };
         Ok(Self {
-            subjects: count(subjects.len(), all.next.is_some()),
+            subjects: Count::new(subjects.len(), all.next.as_ref()),
             last_used_at: all.items.iter().filter_map(|one| one.last_used_at).max(),
-            unused: count(unused.items.len(), unused.next.is_some()),
+            unused: Count::new(unused.items.len(), unused.next.as_ref()),
         })
     }
 

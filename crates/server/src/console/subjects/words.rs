@@ -2,8 +2,8 @@
 
 use grantor::registry::Role;
 
-use super::Count;
 use crate::{
+    console::Count,
     pages::{Coded, Language, Link, Markup, Named, markup, words},
     person::SessionKind,
 };
@@ -133,12 +133,9 @@ words! {
 impl Words {
     /// How many clients act for a subject.
     pub fn clients_act(self, count: Count) -> Markup {
-        let (count, more) = match count {
-            Count::Exactly(0) => return markup(self.nobody_acts()),
-            Count::Exactly(count) => (count, false),
-            Count::More(count) => (count, true),
-        };
-        let text = match (self.0, count, more) {
+        let Count { number, has_more } = count;
+        let text = match (self.0, number, has_more) {
+            (_, 0, false) => return markup(self.nobody_acts()),
             (Language::English, 1, false) => "1 client may act for them.".to_owned(),
             (Language::English, count, false) => format!("{count} clients may act for them."),
             (Language::English, count, true) => {
