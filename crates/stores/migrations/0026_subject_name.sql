@@ -1,4 +1,4 @@
--- What a subject is called on pages, and in which language it reads them. Lists are searched by both its names.
+-- What operators call a subject, and in which language it wants to be addressed. Lists are searched by both its names.
 ALTER TABLE subject ADD COLUMN display_name TEXT;
 ALTER TABLE subject ADD COLUMN language TEXT CHECK (language IN ('en', 'fr'));
 CREATE INDEX subject_by_name ON subject (id, display_name);

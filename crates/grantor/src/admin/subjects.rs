@@ -29,10 +29,10 @@ pub struct SubjectDocument {
     /// Whether tokens are issued about it.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// What it is called on pages; its id if absent.
+    /// What operators call it; its id if absent. Lists find it by either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
-    /// In which language it reads pages; as its browser says if absent.
+    /// In which language it wants to be addressed: for programs that do. Pages go by the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
     /// When it was registered (RFC 3339); null if nobody has kept that. Not read.

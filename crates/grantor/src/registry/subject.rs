@@ -16,10 +16,10 @@ pub struct Subject {
     pub id: SubjectId,
     /// For a disabled subject no token is issued.
     pub enabled: bool,
-    /// What it is called on pages; its id if not set.
+    /// What operators call it; its id if not set. Lists find it by either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
-    /// In which language it reads pages; as its browser says if not set.
+    /// In which language it wants to be addressed: for programs that do. Pages go by the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
     /// When it was registered; `None` if nobody has kept that.

@@ -57,10 +57,10 @@ pub enum SubjectCommand {
 pub struct Described {
     /// The value of `sub`
     id: SubjectId,
-    /// What it is called on pages; '' for its id
+    /// What operators call it; '' for its id
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// The language of its pages, en or fr; '' for what its browser says
+    /// The language in which it wants to be addressed, en or fr; '' for none
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
 }

@@ -533,17 +533,3 @@ async fn ma42_a_form_of_before_the_role_was_lowered_is_refused() {
         .await;
     assert_eq!(sent.status(), 303, "{}", sent.body);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn ma21_no_link_says_what_only_an_operator_says() {
-    let world = World::new().await;
-    let secret = world.session("owner").await;
-    let path = "/console/operators/new?id=mallory&role=owner&reason=evil&t=evil&state=evil";
-    let shown = world.ask(("GET", path), Some(&secret), &[], "").await;
-    assert!(!shown.body.contains("value=\"evil\""), "{}", shown.body);
-    let chosen = |role: &str| format!("value=\"{role}\" checked");
-    assert!(shown.body.contains(&chosen("reader")), "{}", shown.body);
-    assert!(!shown.body.contains(&chosen("owner")), "{}", shown.body);
-    // The control: about whom it is, links say.
-    assert!(shown.body.contains("value=\"mallory\""), "{}", shown.body);
-}

@@ -310,7 +310,7 @@ impl Visitor {
         let (session, secret) = (self.session.as_ref()?, self.secret.as_ref()?);
         let id = session.subject.id.clone();
         let signed_in = SignedIn::new(id, session.signed_in_at, secret.expose());
-        Some(signed_in.by("password"))
+        Some(signed_in.by(session.method()))
     }
 
     /// The browser's secret; a new one if it has none.

@@ -324,12 +324,15 @@ impl Endpoint for InvitationPage {
         let token = request.parameter("token").unwrap_or_default();
         let secret = BrowserSecret::sent(&self.0.site, request.headers());
         let passkey = secret.and_then(|secret| self.passkey(context, &secret, token));
+        // It was there a moment ago; without it the next try says so.
+        let found = Invitation::find(context.artifacts(), token, context.now()).await;
+        let recover = matches!(found, Ok(Some(Invitation { recover: true, .. })));
         let view = View {
             has_password: self.0.has_passwords,
             passkey,
             words: frame.words(),
             subject: subject.as_str(),
-            recover: false,
+            recover,
             signed_out: None,
             ticket: request.parameter("t").unwrap_or_default(),
             token,

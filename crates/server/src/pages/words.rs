@@ -59,7 +59,7 @@ words! {
     no_description: "No description", "Aucune description";
     who_may_act: "Who may act for you", "Qui peut agir pour vous";
     no_longer_acts(name: Named<'_>, until: &str): "{name} can no longer act for you. What it already has works until {until} at most.", "{name} ne peut plus agir pour vous. Ce qu'il a déjà fonctionne jusqu'au {until} au plus.";
-    recovered: "Your new password is set. All other ways to sign in have ended. Look through who may act for you.", "Votre nouveau mot de passe est défini. Tous les autres moyens de connexion ont pris fin. Vérifiez qui peut agir pour vous.";
+    recovered: "You have a new way to sign in. All other ways have ended. Look through who may act for you.", "Vous avez un nouveau moyen de connexion. Tous les autres ont pris fin. Vérifiez qui peut agir pour vous.";
     nobody_acts: "Nobody may act for you. When you allow a program something, it is listed here, and you can end it here.", "Personne ne peut agir pour vous. Quand vous autorisez un programme, il apparaît ici et vous pouvez y mettre fin ici.";
     switched_off: "The operator has switched it off for now.", "L'exploitant l'a désactivé pour le moment.";
     acted_lately(date: &str): "It may not act for you now. It acted last on {date}.", "Il ne peut pas agir pour vous maintenant. Il a agi pour la dernière fois le {date}.";

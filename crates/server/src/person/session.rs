@@ -181,6 +181,15 @@ pub struct Session {
 const FRESH: Duration = Duration::from_secs(5 * 60);
 
 impl Session {
+    /// By what the person proved who they are, in a word.
+    pub fn method(&self) -> &'static str {
+        match self.by {
+            Some(Proof::Passkey { .. }) => "passkey",
+            Some(Proof::Link { .. }) => "link",
+            Some(Proof::Password { .. }) | None => "password",
+        }
+    }
+
     /// Whether the person proved a moment ago who they are.
     pub fn is_fresh(&self, now: UnixTime) -> bool {
         now < self.signed_in_at.plus(FRESH)

@@ -613,7 +613,8 @@ fn m114_members_are_changed_and_a_stale_form_changes_nothing() {
     assert_eq!(client["redirect_uris"].as_array().map(Vec::len), Some(2));
     // An untouched form changes nothing.
     let untouched = console.submit("/clients/billing/edit", &[]);
-    assert!(untouched.body.contains("is changed."), "{untouched:?}");
+    let says = "Nothing in <bdi>Facturation</bdi> was changed";
+    assert!(untouched.body.contains(says), "{untouched:?}");
     assert_eq!(registered(&server, "billing"), client);
 
     let refused = console.browser.submit(&stale, &[("scope", "w")]);

@@ -270,7 +270,7 @@ fn ma42_a_reader_is_offered_no_form_of_issuers_and_gets_none() {
         !editor
             .page("/issuers/idp/edit")
             .body
-            .contains("allow_internal")
+            .contains("name=\"allow_internal\"")
     );
     let form = editor.form("/issuers/idp/edit");
     let opened = editor
