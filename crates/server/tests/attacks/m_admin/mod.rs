@@ -2,6 +2,7 @@
 //! attacks on the admin API.
 
 mod audit;
+mod audit_at_console;
 mod audit_kept;
 mod callers;
 mod climb;
