@@ -209,6 +209,9 @@ pub struct DecisionFilter {
     /// Only the one with this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Only those whose ids begin with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_begins: Option<String>,
     /// Only those of this party: the client, else the claimed client or issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub party: Option<String>,
@@ -248,6 +251,9 @@ impl DecisionFilter {
         };
         (!self.refused || decision.refused)
             && is(&self.id, Some(&decision.id))
+            && decision
+                .id
+                .starts_with(self.id_begins.as_deref().unwrap_or_default())
             && is(&self.party, decision.party.as_deref())
             && is(&self.rule, decision.rule.as_ref().map(Rule::name))
             && is(&self.client, decision.client.as_deref())

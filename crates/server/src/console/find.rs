@@ -7,6 +7,7 @@ use grantor::{
     admin::ClientFilter,
     registry::{IssuerFilter, TrustFilter},
     server::Body,
+    storage::DecisionFilter,
     types::{ClientId, Name, SubjectId},
 };
 use http::Response;
@@ -18,7 +19,7 @@ use crate::{
         Input, Operation, Portion,
         changes::ShowChange,
         clients::{ListClients, ShowClient},
-        decisions::ShowDecision,
+        decisions::{Kept, ListDecisions, ShowDecision},
         issuers::{ListIssuers, ShowIssuer},
         subjects::{ListSubjects, ShowSubject, SubjectQuery},
         trusts::{ListTrusts, ShowTrust},
@@ -26,12 +27,16 @@ use crate::{
     pages::{html, words},
 };
 
-/// Finds clients, subjects, issuers and trusts by a part of their names, and these, decisions and
-/// changes by the whole of it.
+/// Finds clients, subjects, issuers and trusts by a part of their names, decisions by the beginning
+/// of their ids, and all of these and changes by the whole of it.
 pub struct FindPage;
 
 /// Most of each kind that are shown.
 const MOST: u32 = 20;
+
+/// How many letters of the id of a decision it is found by, at least: what is decided within half a
+/// minute begins alike.
+const BEGINNING: usize = 4;
 
 /// What is looked for.
 #[derive(Debug, Default, Deserialize)]
@@ -44,8 +49,8 @@ words! {
     /// What the page says.
     pub struct Words;
     heading: "Go to", "Aller à";
-    nothing: "Nothing has this name, or this in its name. Decisions and changes are found by their whole ids.", "Rien ne porte ce nom, ni ne le contient. Les décisions et les changements se trouvent par leur identifiant entier.";
-    look_for: "Type a name, a part of one, or the id of a decision or change.", "Saisissez un nom, une partie de nom, ou l'identifiant d'une décision ou d'un changement.";
+    nothing: "Nothing has this name, or this in its name. Decisions are found by at least four letters that their ids begin with, changes by their whole numbers.", "Rien ne porte ce nom, ni ne le contient. Les décisions se trouvent par au moins quatre lettres du début de leur identifiant, les changements par leur numéro entier.";
+    look_for: "Type a name, a part of one, the id of a decision or how it begins, or the number of a change.", "Saisissez un nom, une partie de nom, l'identifiant d'une décision ou son début, ou le numéro d'un changement.";
     more: "More of them", "Les autres";
 }
 
@@ -121,6 +126,7 @@ async fn groups(visit: &Visit, query: &str) -> Result<Vec<Group>, Error> {
     let subjects = visit.ask(listed::<ListSubjects>(subjects)).await?;
     let issuers = visit.ask(listed::<ListIssuers>(issuers)).await?;
     let trusts = visit.ask(listed::<ListTrusts>(trusts)).await?;
+    let decisions = beginning_with(visit, query).await?;
     let mut groups = Vec::new();
     let mut group = |section: Section, template: &str, names: Vec<String>, has_more: bool| {
         let found = names.into_iter().map(|name| Found {
@@ -128,7 +134,11 @@ async fn groups(visit: &Visit, query: &str) -> Result<Vec<Group>, Error> {
             is_exact: name == query,
             text: name,
         });
-        let more = super::address(&visit.at(section.path(), &[]), &[("q", query)], &[]);
+        let asked = match section {
+            Section::Decisions => "id_begins",
+            _ => "q",
+        };
+        let more = super::address(&visit.at(section.path(), &[]), &[(asked, query)], &[]);
         groups.push(Group {
             title: words.section(section),
             found: found.collect(),
@@ -181,9 +191,11 @@ async fn groups(visit: &Visit, query: &str) -> Result<Vec<Group>, Error> {
         found,
         trusts.next.is_some(),
     );
-    let mut found = Vec::new();
+    let has_more = decisions.len() > MOST as usize;
+    let newest = decisions.into_iter().rev().take(MOST as usize);
+    let mut found: Vec<_> = newest.collect();
     add_exact::<ShowDecision>(visit, &mut found, Some(query.to_owned()), query).await?;
-    group(Section::Decisions, "/decisions/{decision}", found, false);
+    group(Section::Decisions, "/decisions/{decision}", found, has_more);
     let mut found = Vec::new();
     add_exact::<ShowChange>(visit, &mut found, Some(query.to_owned()), query).await?;
     group(Section::Changes, "/changes/{change}", found, false);
@@ -192,6 +204,21 @@ async fn groups(visit: &Visit, query: &str) -> Result<Vec<Group>, Error> {
         group.found.sort_by_key(|found| !found.is_exact);
     }
     Ok(groups)
+}
+
+/// The ids of the newest decisions that begin with this, the oldest first: one more than are shown,
+/// where there are more.
+async fn beginning_with(visit: &Visit, query: &str) -> Result<Vec<String>, Error> {
+    if query.len() < BEGINNING {
+        return Ok(Vec::new());
+    }
+    let mut filter = DecisionFilter::default();
+    filter.id_begins = Some(query.to_owned());
+    let mut input = listed::<ListDecisions>(filter);
+    input.portion.limit += 1;
+    let found = visit.ask(input).await?.items;
+    let id = |Kept(decision): Kept| decision.id.to_string();
+    Ok(found.into_iter().map(id).collect())
 }
 
 fn text(name: &impl Display) -> String {

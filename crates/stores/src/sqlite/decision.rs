@@ -232,8 +232,8 @@ impl DecisionStore for SqliteStore {
         self.0
             .lists
             .read(move |connection| {
-                let times = [filter.since, filter.until].map(|at| at.map(UnixTime::millis));
-                Ok(groups(connection, &query(&filter, &times), limit)?)
+                let bounds = Bounds::of(&filter);
+                Ok(groups(connection, &query(&filter, &bounds), limit)?)
             })
             .await
     }
@@ -309,17 +309,38 @@ impl Log<Decision> for SqliteStore {
         self.0
             .lists
             .read(move |connection| {
-                let times = [filter.since, filter.until].map(|at| at.map(UnixTime::millis));
-                query(&filter, &times).page(connection, &start, limit)
+                let bounds = Bounds::of(&filter);
+                query(&filter, &bounds).page(connection, &start, limit)
             })
             .await
     }
 }
 
-fn query<'f>(filter: &'f DecisionFilter, [since, until]: &'f [Option<i64>; 2]) -> Query<'f> {
+/// Between what a filter finds decisions, as the columns have it.
+struct Bounds {
+    since: Option<i64>,
+    until: Option<i64>,
+    /// Behind all ids that begin with what is asked for.
+    id_end: Option<String>,
+}
+
+impl Bounds {
+    fn of(filter: &DecisionFilter) -> Self {
+        let begins = filter.id_begins.as_ref();
+        Self {
+            since: filter.since.map(UnixTime::millis),
+            until: filter.until.map(UnixTime::millis),
+            id_end: begins.map(|begins| format!("{begins}{}", char::MAX)),
+        }
+    }
+}
+
+fn query<'f>(filter: &'f DecisionFilter, bounds: &'f Bounds) -> Query<'f> {
     let conditions = [
         ("refused = ?", filter.refused.then_some(&true as _)),
         ("id = ?", value(&filter.id)),
+        ("id >= ?", value(&filter.id_begins)),
+        ("id < ?", value(&bounds.id_end)),
         ("party = ?", value(&filter.party)),
         ("rule = ?", value(&filter.rule)),
         ("client = ?", value(&filter.client)),
@@ -327,10 +348,10 @@ fn query<'f>(filter: &'f DecisionFilter, [since, until]: &'f [Option<i64>; 2]) -
         ("trust = ?", value(&filter.trust)),
         ("subject = ?", value(&filter.subject)),
         ("endpoint = ?", value(&filter.endpoint)),
-        ("at >= ?", value(since)),
-        ("at < ?", value(until)),
+        ("at >= ?", value(&bounds.since)),
+        ("at < ?", value(&bounds.until)),
     ];
-    let from = match filter.id {
+    let from = match filter.id.as_ref().or(filter.id_begins.as_ref()) {
         Some(_) => "decision INDEXED BY decision_by_id",
         // All that is asked for is in it, and it is in order.
         None => "decision INDEXED BY decision_in_order",

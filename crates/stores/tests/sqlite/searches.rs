@@ -367,6 +367,7 @@ async fn ma38_each_page_of_each_list_and_search_takes_less_than_50_ms() {
         json!({"until": time(1)}),
         json!({"since": time(1), "client": "client-0000012", "refused": true}),
         json!({"id": "d70000"}),
+        json!({"id_begins": "d700"}),
     ] {
         all.push(times_of_log::<Decision>(&store, &asked).await);
     }

@@ -26,6 +26,7 @@ macro_rules! log_suite {
             decisions_are_read_in_pages_in_their_order
             decisions_are_found_by_what_they_say
             decisions_are_found_by_what_they_are_about
+            decisions_are_found_by_the_beginning_of_their_ids
             the_last_decisions_are_found_and_then_followed
             a_log_that_is_followed_gives_each_decision_once
             decisions_are_read_backwards_from_a_place
@@ -181,6 +182,37 @@ pub async fn decisions_are_found_by_what_they_are_about<S: DecisionStore>([one, 
             );
         }
     }
+}
+
+/// By as much of an id as is known, in their order as ever, and by that as a text and no pattern.
+pub async fn decisions_are_found_by_the_beginning_of_their_ids<S: DecisionStore>(
+    [one, other]: Two<S>,
+) {
+    let first = record(&*one, &granted("a")).await;
+    let later = record(&*one, &refused("b", Rule::Expiry, at(400))).await;
+    assert_ne!(first[..4], later[..4], "control");
+    let again = record(&*one, &refused("c", Rule::Expiry, NOW)).await;
+    let found = async |begins: &str, start| {
+        let id_begins = Some(begins.to_owned());
+        let filter = DecisionFilter {
+            id_begins,
+            ..DecisionFilter::default()
+        };
+        let found = page(&*other, &filter, start, 2).await.entries;
+        (ids(&found), other.groups(&filter, 9).await.expect("groups"))
+    };
+    for start in [Start::Oldest, Start::Last(2)] {
+        let of = async |begins: &str| found(begins, start.clone()).await.0;
+        assert_eq!(of(&first[..4]).await, [first.clone(), again.clone()]);
+        assert_eq!(of(&later[..4]).await, [later.clone()]);
+        assert_eq!(of(&first).await, [first.clone()]);
+        for nobody in ["%", "_", "*", &format!("{first}0"), &later[1..]] {
+            assert_eq!(of(nobody).await, [""; 0], "{nobody}");
+        }
+    }
+    let (last, groups) = found(&first[..4], Start::Last(1)).await;
+    assert_eq!((last, groups.refused), (vec![again], 1));
+    assert_eq!(found("", Start::Oldest).await.1.refused, 2, "control");
 }
 
 /// The newest so many that pass the filter, page by page, or only what comes from now on.

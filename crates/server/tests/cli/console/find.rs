@@ -60,7 +60,7 @@ fn m117_what_has_exactly_the_name_comes_first_and_forty_alike_hide_nothing() {
 }
 
 #[test]
-fn m117_decisions_and_changes_are_found_by_their_whole_ids() {
+fn m117_decisions_are_found_by_their_ids_or_how_they_begin_and_changes_by_their_numbers() {
     let server = Server::start();
     let mut console = server.console();
     let refused = server.token(&[("grant_type", "client_credentials"), ("client_id", "x")]);
@@ -73,10 +73,52 @@ fn m117_decisions_and_changes_are_found_by_their_whole_ids() {
         leads_to(&mut console, "1").as_deref(),
         Some("/console/changes/1")
     );
-    // The control: half of an id is nobody's.
-    let half = console.page(&format!("/find?q={}", &id[..id.len() / 2]));
-    assert!(half.body.contains("Nothing has this name"), "{half:?}");
-    assert!(found(&half).is_empty(), "{half:?}");
+    // The beginning of an id is shown whose it is, and leads nowhere by itself. Few letters are of what
+    // was decided in the same half minute, too: that the operator came in.
+    let begins = console.page(&format!("/find?q={}", &id[..4]));
+    assert!(found(&begins).contains(&&*place), "{begins:?}");
+    let only = console.page(&format!("/find?q={}", &id[..14]));
+    assert_eq!(found(&only), [&*place], "{only:?}");
+    // The controls: too few letters, letters behind its first, and what is a pattern elsewhere.
+    for query in [&id[..3], &id[1..], &format!("{}%25", &id[..4])] {
+        let nothing = console.page(&format!("/find?q={query}"));
+        assert!(
+            nothing.body.contains("Nothing has this name"),
+            "{nothing:?}"
+        );
+        assert!(found(&nothing).is_empty(), "{nothing:?}");
+    }
+}
+
+#[test]
+fn m117_of_many_decisions_that_begin_alike_the_newest_are_shown_and_the_others_a_page_away() {
+    let server = Server::start();
+    let mut console = server.console();
+    // What is decided within half a minute begins alike, unless a half minute ends meanwhile.
+    let refuse = || server.token(&[("grant_type", "client_credentials"), ("client_id", "x")]);
+    let ids: Vec<_> = (0..60).map(|_| refuse().decision_id()).collect();
+    let alike = |id: &&String| id[..4] == ids[59][..4];
+    let begins = match ids.iter().filter(alike).count() {
+        ..30 => &ids[0][..4],
+        _ => &ids[59][..4],
+    };
+    let mut newest = ids.iter().rev().filter(|id| id.starts_with(begins));
+    let newest: Vec<_> = newest.by_ref().take(20).collect();
+    let place = format!("/console/decisions/{}", newest[0]);
+    server.wait_until("all are kept", || {
+        leads_to(&mut console, newest[0]).as_deref() == Some(&place)
+    });
+    let page = console.page(&format!("/find?q={begins}"));
+    let mut expected: Vec<_> = newest
+        .iter()
+        .map(|id| format!("/console/decisions/{id}"))
+        .collect();
+    expected.push(format!("/console/decisions?id_begins={begins}"));
+    assert_eq!(found(&page), expected, "{page:?}");
+    let others = console.page(&format!("/decisions?id_begins={begins}"));
+    assert!(others.body.contains(newest[19].as_str()), "{others:?}");
+    let none = console.page("/decisions?id_begins=zzzz");
+    assert!(!none.body.contains(newest[19].as_str()), "{none:?}");
 }
 
 #[test]
