@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use grantor::{
     admin::{CountDocument, StatisticsDocument},
+    clock::UnixTime,
     jose::json::Value,
     server::Body,
     types::{Scope, escaped, escaped_json},
@@ -418,11 +419,30 @@ fn cell(text: &str) -> String {
     format!("\"{guard}{}\"", shown.replace('"', "\"\""))
 }
 
+/// Days before or after the one that begins now (UTC). All day it is the same moment, so that the pages
+/// of a list go on from one another.
+pub fn days_from(now: UnixTime, days: i32) -> UnixTime {
+    const DAY: i64 = 86_400_000;
+    let midnight = now.millis() - now.millis().rem_euclid(DAY);
+    UnixTime::from_millis(midnight.saturating_add(i64::from(days) * DAY))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn m118_pages_of_a_list_that_goes_by_days_go_on_from_one_another() {
+        const HOUR: i64 = 3_600_000;
+        let at = |hours: i64| UnixTime::from_millis(20_000 * 24 * HOUR + hours * HOUR);
+        for days in [-90, 0, 31] {
+            assert_eq!(days_from(at(1), days), days_from(at(23), days));
+            assert_eq!(days_from(at(23), days), at(24 * i64::from(days)));
+        }
+        assert_ne!(days_from(at(23), 30), days_from(at(24), 30));
+    }
 
     const TABLE: Table = Table {
         name: "things",

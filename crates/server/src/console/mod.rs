@@ -51,7 +51,7 @@ pub use self::{
     confirm::{Confirm, Tick},
     count::Count,
     error::Error,
-    list::{FewScopes, ListQuery, Pager, Table, address},
+    list::{FewScopes, ListQuery, Pager, Table, address, days_from},
     notice::Notice,
     once::Once,
     page::{Done, Form, Page},

@@ -1,7 +1,5 @@
 //! The list of clients.
 
-use std::time::Duration;
-
 use askama::Template;
 use grantor::{
     admin::{ClientDocument, ClientFilter},
@@ -21,7 +19,9 @@ use super::{
 };
 use crate::{
     admin::{Input, clients::ListClients},
-    console::{Error, FewScopes, Page, Pager, Pick, Route, Section, Shell, Table, Visit},
+    console::{
+        Error, FewScopes, Page, Pager, Pick, Route, Section, Shell, Table, Visit, days_from,
+    },
 };
 
 /// The list of clients.
@@ -52,14 +52,15 @@ pub struct Wanted {
 
 impl Wanted {
     fn filter(&self, now: UnixTime) -> ClientFilter {
-        let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
         let mut filter = ClientFilter::default();
         filter.q.clone_from(&self.q);
         filter.enabled = self.enabled;
         filter.auth_method.clone_from(&self.auth_method);
         filter.audience_policy = self.audience_policy;
         filter.consent = self.consent;
-        filter.ends_before = self.ends_within.map(|within| now.plus(days(within)));
+        filter.ends_before = self
+            .ends_within
+            .map(|within| days_from(now, i32::from(within) + 1));
         filter.power = self.power;
         filter.managed_by.clone_from(&self.managed_by);
         filter
@@ -203,7 +204,9 @@ fn row(visit: &Visit, client: &ClientDocument) -> Row {
     let id = client.client_id.as_str();
     let of_keys = client.keys.iter().filter_map(|key| key.expires_at);
     let of_secrets = client.secrets.iter().filter_map(|secret| secret.expires_at);
-    let first_end = of_keys.chain(of_secrets).min();
+    let ends: Vec<_> = of_keys.chain(of_secrets).collect();
+    let to_come = ends.iter().filter(|end| **end > visit.now()).min();
+    let next_end = to_come.or(ends.iter().max()).copied();
     Row {
         path: visit.at("/clients/{client}", &[id]),
         name: name_of(client).to_owned(),
@@ -211,7 +214,7 @@ fn row(visit: &Visit, client: &ClientDocument) -> Row {
         is_enabled: client.enabled,
         method: client.token_endpoint_auth_method.to_string(),
         scope: FewScopes::of(&client.scope, visit.words()),
-        end: first_end.map(|end| End::of(visit, Some(end))),
+        end: next_end.map(|end| End::of(visit, Some(end))),
         managed_by: client.managed_by.as_ref().map(ToString::to_string),
     }
 }

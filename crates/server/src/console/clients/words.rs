@@ -17,7 +17,7 @@ words! {
     method: "How it authenticates", "Comment il s'authentifie";
     grants: "Grants", "Types d'octroi";
     scope: "Scopes", "Portées";
-    first_end: "First end of a key or secret", "Première fin d'une clé ou d'un secret";
+    next_end: "Next end of a key or secret", "Prochaine fin d'une clé ou d'un secret";
     managed: "Managed by", "Géré par";
     ends_within: "Ends within", "Finit dans les";
     days(count: u64): "{count} days", "{count} jours";

@@ -1,7 +1,5 @@
 //! The list of permissions (M125).
 
-use std::time::Duration;
-
 use askama::Template;
 use grantor::{
     admin::{PermissionDocument, PermissionFilter},
@@ -19,6 +17,7 @@ use crate::{
     cli::parse::short_name,
     console::{
         Error, FewScopes, Page, Pager, Pick, Route, Section, Shell, Table, Visit, clients::End,
+        days_from,
     },
     pages::time::{distance, hour, minute},
 };
@@ -45,12 +44,11 @@ pub struct Wanted {
 
 impl Wanted {
     fn filter(&self, now: UnixTime) -> PermissionFilter {
-        let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
         let mut filter = PermissionFilter::default();
         filter.client.clone_from(&self.client);
         filter.subject.clone_from(&self.subject);
         filter.origin = self.origin;
-        filter.unused_since = self.unused.map(|unused| now.minus(days(unused)));
+        filter.unused_since = self.unused.map(|unused| days_from(now, -i32::from(unused)));
         filter.managed_by.clone_from(&self.managed_by);
         filter
     }
