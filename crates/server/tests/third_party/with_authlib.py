@@ -181,7 +181,7 @@ def recovered(username, password, key_file, link):
     token = session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
     assert "Who may act for you" in stolen.get(f"{key.issuer}/me").text
     page = person.accept(link, "another battery of horses")
-    assert "All other ways to sign in have ended" in page.text and "You allowed it on" in page.text, page.text
+    assert "All other ways have ended" in page.text and "You allowed it on" in page.text, page.text
     assert "Sign in" in stolen.get(f"{key.issuer}/me").text, "a session outlived the recovery"
     with refused(OAuthError, "invalid_grant"):
         session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
