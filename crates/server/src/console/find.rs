@@ -1,7 +1,5 @@
 //! One field on top of each page finds what has a name (M117).
 
-use std::fmt::Display;
-
 use askama::Template;
 use grantor::{
     admin::ClientFilter,
@@ -13,10 +11,10 @@ use grantor::{
 use http::Response;
 use serde::Deserialize;
 
-use super::{Error, Page, Route, Section, Shell, Visit};
+use super::{Error, Page, Route, Section, Shell, Visit, address};
 use crate::{
     admin::{
-        Input, Operation, Portion,
+        Input, Operation, Portion, Slug,
         changes::ShowChange,
         clients::{ListClients, ShowClient},
         decisions::{Kept, ListDecisions, ShowDecision},
@@ -108,102 +106,143 @@ impl Page for FindPage {
 
 /// All that is found, exact names first.
 async fn groups(visit: &Visit, query: &str) -> Result<Vec<Group>, Error> {
-    let words = visit.words();
-    let q = Some(query.to_owned());
-    let (mut clients, mut issuers, mut trusts) = (
-        ClientFilter::default(),
-        IssuerFilter::default(),
-        TrustFilter::default(),
-    );
-    clients.q.clone_from(&q);
-    issuers.q.clone_from(&q);
-    trusts.q.clone_from(&q);
-    let subjects = SubjectQuery {
-        q,
-        ..SubjectQuery::default()
-    };
-    let clients = visit.ask(listed::<ListClients>(clients)).await?;
-    let subjects = visit.ask(listed::<ListSubjects>(subjects)).await?;
-    let issuers = visit.ask(listed::<ListIssuers>(issuers)).await?;
-    let trusts = visit.ask(listed::<ListTrusts>(trusts)).await?;
-    let decisions = beginning_with(visit, query).await?;
-    let mut groups = Vec::new();
-    let mut group = |section: Section, template: &str, names: Vec<String>, has_more: bool| {
-        let found = names.into_iter().map(|name| Found {
-            path: visit.at(template, &[&name]),
-            is_exact: name == query,
-            text: name,
-        });
-        let asked = match section {
-            Section::Decisions => "id_begins",
-            _ => "q",
-        };
-        let more = super::address(&visit.at(section.path(), &[]), &[(asked, query)], &[]);
-        groups.push(Group {
-            title: words.section(section),
-            found: found.collect(),
-            more: has_more.then_some(more),
-        });
-    };
-    let names = |items: &[_]| {
-        items
-            .iter()
-            .map(|item: &grantor::admin::ClientDocument| item.client_id.to_string())
-            .collect()
-    };
-    let mut found: Vec<String> = names(&clients.items);
-    add_exact::<ShowClient>(visit, &mut found, ClientId::parse(query).ok(), query).await?;
-    group(
-        Section::Clients,
-        "/clients/{client}",
-        found,
-        clients.next.is_some(),
-    );
-    let mut found: Vec<_> = subjects
-        .items
-        .iter()
-        .map(|state| state.subject.id.to_string())
-        .collect();
-    add_exact::<ShowSubject>(visit, &mut found, SubjectId::parse(query).ok(), query).await?;
-    group(
-        Section::Subjects,
-        "/subjects/{subject}",
-        found,
-        subjects.next.is_some(),
-    );
-    let mut found: Vec<_> = issuers
-        .items
-        .iter()
-        .map(|issuer| text(&issuer.name))
-        .collect();
-    add_exact::<ShowIssuer>(visit, &mut found, Some(query.to_owned()), query).await?;
-    group(
-        Section::Issuers,
-        "/issuers/{issuer}",
-        found,
-        issuers.next.is_some(),
-    );
-    let mut found: Vec<_> = trusts.items.iter().map(|trust| text(&trust.name)).collect();
-    add_exact::<ShowTrust>(visit, &mut found, Name::parse(query).ok(), query).await?;
-    group(
-        Section::Trusts,
-        "/trusts/{trust}",
-        found,
-        trusts.next.is_some(),
-    );
-    let has_more = decisions.len() > MOST as usize;
-    let newest = decisions.into_iter().rev().take(MOST as usize);
-    let mut found: Vec<_> = newest.collect();
-    add_exact::<ShowDecision>(visit, &mut found, Some(query.to_owned()), query).await?;
-    group(Section::Decisions, "/decisions/{decision}", found, has_more);
-    let mut found = Vec::new();
-    add_exact::<ShowChange>(visit, &mut found, Some(query.to_owned()), query).await?;
-    group(Section::Changes, "/changes/{change}", found, false);
+    let search = Search { visit, query };
+    let mut groups = vec![
+        search.clients().await?,
+        search.subjects().await?,
+        search.issuers().await?,
+        search.trusts().await?,
+        search.decisions().await?,
+        search.changes().await?,
+    ];
     groups.retain(|group| !group.found.is_empty());
     for group in &mut groups {
         group.found.sort_by_key(|found| !found.is_exact);
     }
     Ok(groups)
+}
+
+/// A search of each kind.
+struct Search<'v> {
+    visit: &'v Visit,
+    query: &'v str,
+}
+
+impl Search<'_> {
+    async fn clients(&self) -> Result<Group, Error> {
+        let mut filter = ClientFilter::default();
+        filter.q = Some(self.query.to_owned());
+        let list = self.visit.ask(listed::<ListClients>(filter)).await?;
+        let names = list.items.iter().map(|client| client.client_id.to_string());
+        let exact = ClientId::parse(self.query).ok();
+        let names = self
+            .with_exact::<ShowClient>(names.collect(), exact)
+            .await?;
+        let more = list.next.map(|_| self.list(Section::Clients, "q"));
+        Ok(self.group(Section::Clients, "/clients/{client}", names, more))
+    }
+
+    async fn subjects(&self) -> Result<Group, Error> {
+        let query = SubjectQuery {
+            q: Some(self.query.to_owned()),
+            ..SubjectQuery::default()
+        };
+        let list = self.visit.ask(listed::<ListSubjects>(query)).await?;
+        let names = list.items.iter().map(|state| state.subject.id.to_string());
+        let exact = SubjectId::parse(self.query).ok();
+        let names = self
+            .with_exact::<ShowSubject>(names.collect(), exact)
+            .await?;
+        let more = list.next.map(|_| self.list(Section::Subjects, "q"));
+        Ok(self.group(Section::Subjects, "/subjects/{subject}", names, more))
+    }
+
+    async fn issuers(&self) -> Result<Group, Error> {
+        let mut filter = IssuerFilter::default();
+        filter.q = Some(self.query.to_owned());
+        let list = self.visit.ask(listed::<ListIssuers>(filter)).await?;
+        let names = list.items.iter().map(|issuer| issuer.name.to_string());
+        let exact = Some(self.query.to_owned());
+        let names = self
+            .with_exact::<ShowIssuer>(names.collect(), exact)
+            .await?;
+        let more = list.next.map(|_| self.list(Section::Issuers, "q"));
+        Ok(self.group(Section::Issuers, "/issuers/{issuer}", names, more))
+    }
+
+    async fn trusts(&self) -> Result<Group, Error> {
+        let mut filter = TrustFilter::default();
+        filter.q = Some(self.query.to_owned());
+        let list = self.visit.ask(listed::<ListTrusts>(filter)).await?;
+        let names = list.items.iter().map(|trust| trust.name.to_string());
+        let exact = Name::parse(self.query).ok();
+        let names = self.with_exact::<ShowTrust>(names.collect(), exact).await?;
+        let more = list.next.map(|_| self.list(Section::Trusts, "q"));
+        Ok(self.group(Section::Trusts, "/trusts/{trust}", names, more))
+    }
+
+    async fn decisions(&self) -> Result<Group, Error> {
+        let found = beginning_with(self.visit, self.query).await?;
+        let has_more = found.len() > MOST as usize;
+        let newest = found.into_iter().rev().take(MOST as usize).collect();
+        let exact = Some(self.query.to_owned());
+        let names = self.with_exact::<ShowDecision>(newest, exact).await?;
+        let more = has_more.then(|| self.list(Section::Decisions, "id_begins"));
+        Ok(self.group(Section::Decisions, "/decisions/{decision}", names, more))
+    }
+
+    async fn changes(&self) -> Result<Group, Error> {
+        let exact = Some(self.query.to_owned());
+        let names = self.with_exact::<ShowChange>(Vec::new(), exact).await?;
+        Ok(self.group(Section::Changes, "/changes/{change}", names, None))
+    }
+
+    fn group(
+        &self,
+        section: Section,
+        template: &str,
+        names: Vec<String>,
+        more: Option<String>,
+    ) -> Group {
+        let found = names.into_iter().map(|name| Found {
+            path: self.visit.at(template, &[&name]),
+            is_exact: name == self.query,
+            text: name,
+        });
+        Group {
+            title: self.visit.words().section(section),
+            found: found.collect(),
+            more,
+        }
+    }
+
+    /// The list that has all of what is found, by this member of its filter.
+    fn list(&self, section: Section, member: &str) -> String {
+        let list = self.visit.at(section.path(), &[]);
+        address(&list, &[(member, self.query)], &[])
+    }
+
+    /// These names, and what has exactly the one looked for, which a long list may begin behind.
+    async fn with_exact<O>(
+        &self,
+        mut names: Vec<String>,
+        path: Option<O::Path>,
+    ) -> Result<Vec<String>, Error>
+    where
+        O: Operation<Body = ()>,
+        O::Query: Default,
+    {
+        let Some(path) = path.filter(|_| names.iter().all(|name| name != self.query)) else {
+            return Ok(names);
+        };
+        match self.visit.ask(Input::<O>::at(path)).await {
+            Ok(_) => names.push(self.query.to_owned()),
+            Err(Error::NothingHere) => {}
+            Err(Error::Told(problem, _)) if problem.slug == Slug::Invalid => {}
+            Err(error) => return Err(error),
+        }
+        Ok(names)
+    }
 }
 
 /// The ids of the newest decisions that begin with this, the oldest first: one more than are shown,
@@ -221,10 +260,6 @@ async fn beginning_with(visit: &Visit, query: &str) -> Result<Vec<String>, Error
     Ok(found.into_iter().map(id).collect())
 }
 
-fn text(name: &impl Display) -> String {
-    name.to_string()
-}
-
 /// The first of a list.
 fn listed<O>(query: O::Query) -> Input<O>
 where
@@ -238,30 +273,5 @@ where
             ..Portion::default()
         },
         body: (),
-    }
-}
-
-/// Adds what has exactly this name, which a long list may begin behind.
-async fn add_exact<O>(
-    visit: &Visit,
-    found: &mut Vec<String>,
-    path: Option<O::Path>,
-    query: &str,
-) -> Result<(), Error>
-where
-    O: Operation<Body = ()>,
-    O::Query: Default,
-{
-    let Some(path) = path.filter(|_| !found.iter().any(|name| name == query)) else {
-        return Ok(());
-    };
-    match visit.ask(Input::<O>::at(path)).await {
-        Ok(_) => {
-            found.push(query.to_owned());
-            Ok(())
-        }
-        Err(Error::NothingHere) => Ok(()),
-        Err(Error::Told(problem, _)) if problem.slug == crate::admin::Slug::Invalid => Ok(()),
-        Err(error) => Err(error),
     }
 }
