@@ -186,7 +186,7 @@ fn compare(what: &str, times: u32, platform: &Platform, meanwhile: impl Fn(&Atom
 
 #[test]
 #[ignore = "a million clients, and times: .ci/nightly, on a quiet machine"]
-fn ma38_m120_the_pages_of_a_large_console_are_quick_and_delay_no_token() {
+fn ma38_m120_m016_the_pages_of_a_large_console_are_quick_and_tokens_go_on_meanwhile() {
     let platform = large();
     let server: &Server = &platform.server;
     let mut console = server.console();
