@@ -671,8 +671,11 @@ fn c099_the_session_of_somebody_disabled_or_deleted_is_nobodys() {
     here.server.ok(&["subject", "delete", name]);
     here.server.wait_until("deleted", || is_in(303));
     here.server.ok(&["subject", "create", name]);
-    let accepted = here.invitation(name, &[]);
-    here.browser().accept(&accepted, PASSWORD);
+    let invitation = here.invitation(name, &[]);
+    // The server learns within a second that the name is another subject's now.
+    let is_known = || here.browser().open(&invitation).status == 200;
+    here.server.wait_until("created anew", is_known);
+    here.browser().accept(&invitation, PASSWORD);
     assert!(is_in(303), "the session of the one before");
     assert_eq!(other.open("/me").status, 200, "control");
 }
