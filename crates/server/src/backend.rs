@@ -15,8 +15,9 @@ use grantor::{
         StoreFigures, SubjectPermissions, SubjectSource,
     },
 };
-use grantor_stores::sqlite::{
-    BackupError, Create, OpenError, Options, Restored, SqliteStore, Upkeep,
+use grantor_stores::{
+    Create, Upkeep,
+    sqlite::{BackupError, OpenError, Options, Restored, SqliteStore},
 };
 
 use crate::config::Config;

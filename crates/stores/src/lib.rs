@@ -5,12 +5,15 @@
 //! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt`
 //!   secrets) before it reaches a disk.
 //! * [`Exposure`]: who else may read or write a file that holds secrets.
+//! * [`Create`], [`Upkeep`], [`Retention`], [`ChangeRetention`]: what may be chosen of each.
 
 mod cached;
 mod exposure;
 mod feed;
 mod master_key;
+mod options;
 pub mod sqlite;
 
 pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};
+pub use options::{ChangeRetention, Create, Retention, Upkeep};

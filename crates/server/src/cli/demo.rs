@@ -15,7 +15,7 @@ use grantor::{
     remote::{Fetch as _, HttpFetch},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
-use grantor_stores::sqlite::{Create, Upkeep};
+use grantor_stores::{Create, Upkeep};
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 use url::form_urlencoded;

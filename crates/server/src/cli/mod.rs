@@ -46,7 +46,7 @@ use grantor::{
     admin::{Rights, ServerTerms},
     registry::{Actor, Way, Who},
 };
-use grantor_stores::sqlite::{Create, OpenError, Upkeep};
+use grantor_stores::{Create, Upkeep, sqlite::OpenError};
 use rustix::process::getuid;
 
 pub use failure::Failure;

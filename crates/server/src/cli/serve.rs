@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use grantor::{server::AuthorizationServer, storage::Readiness};
-use grantor_stores::sqlite::{Create, Upkeep};
+use grantor_stores::{Create, Upkeep};
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,

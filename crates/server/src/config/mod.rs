@@ -24,7 +24,7 @@ use grantor::{
     jose::Algorithm,
     types::{Issuer, Shown},
 };
-use grantor_stores::sqlite::{ChangeRetention, Retention};
+use grantor_stores::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{

@@ -9,7 +9,7 @@ use grantor::{
     storage::Start,
     types::SubjectId,
 };
-use grantor_stores::sqlite::{Create, Upkeep};
+use grantor_stores::{Create, Upkeep};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};

@@ -1,8 +1,6 @@
 //! The record of changes in SQLite: written in the transaction of the change, read in pages, kept
 //! for a bounded time and number. What is changed past this program is recorded by triggers.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
@@ -16,25 +14,7 @@ use super::{
     error::Failure,
     log::{Query, value},
 };
-
-/// How many records of changes are kept, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeRetention {
-    /// Most records.
-    pub rows: u64,
-    /// Longest age.
-    pub age: Duration,
-}
-
-impl Default for ChangeRetention {
-    /// A million records, 400 days.
-    fn default() -> Self {
-        Self {
-            rows: 1_000_000,
-            age: Duration::from_secs(400 * 86_400),
-        }
-    }
-}
+use crate::ChangeRetention;
 
 #[async_trait]
 impl Log<ChangeRecord> for SqliteStore {

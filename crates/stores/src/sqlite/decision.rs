@@ -1,8 +1,6 @@
 //! Decisions in SQLite: written beside the claims, never waited for, kept for a bounded time and
 //! number.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
@@ -20,28 +18,7 @@ use super::{
     SqliteStore,
     log::{Query, value},
 };
-
-/// How many decisions are kept, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Most rows.
-    pub rows: u64,
-    /// Most octets of all records.
-    pub octets: u64,
-    /// Longest age.
-    pub age: Duration,
-}
-
-impl Default for Retention {
-    /// 100,000 decisions, 256 MiB, 30 days.
-    fn default() -> Self {
-        Self {
-            rows: 100_000,
-            octets: 256 * 1024 * 1024,
-            age: Duration::from_secs(30 * 86_400),
-        }
-    }
-}
+use crate::Retention;
 
 /// One row on its way to the writer.
 pub(super) struct DecisionRow {
@@ -404,6 +381,8 @@ pub(super) fn sweep(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use grantor::clock::{Clock as _, SystemClock};
     use grantor_testkit::wait;
 

@@ -52,10 +52,8 @@ use grantor::{
 use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
-pub use change_record::ChangeRetention;
-pub use decision::Retention;
 pub use error::OpenError;
-pub use open::{Create, Options, Upkeep};
+pub use open::Options;
 
 use self::{
     check::LastCheck,

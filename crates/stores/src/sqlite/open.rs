@@ -20,8 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    ChangeRetention, Inner, LastCheck, Lists, OpenError, Quota, Readers, Retention, SqliteStore,
-    Writer, access,
+    Inner, LastCheck, Lists, OpenError, Quota, Readers, SqliteStore, Writer, access,
     block_on::block_on,
     change::Position,
     error::failed,
@@ -31,7 +30,7 @@ use super::{
     source::{Source, add_names},
 };
 use crate::{
-    MasterKey,
+    ChangeRetention, Create, MasterKey, Retention, Upkeep,
     cached::{Cached, KnownNames},
 };
 
@@ -91,29 +90,6 @@ const CACHE_KIB: i32 = -8192;
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 /// What the master key is tried on.
 const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
-
-/// Whether a database is made where there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Create {
-    /// With a master key and a signing key.
-    #[default]
-    IfMissing,
-    /// A mistyped directory leaves nothing behind.
-    Never,
-}
-
-/// Who removes what has ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Upkeep {
-    /// This store, as long as it is open.
-    #[default]
-    Here,
-    /// Servers: a command that is run for a moment, perhaps with another clock than theirs, leaves
-    /// it to them.
-    ByOthers,
-}
 
 /// What may be chosen when a database is opened.
 #[derive(Clone)]

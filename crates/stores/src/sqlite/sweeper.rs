@@ -10,16 +10,14 @@ use grantor::clock::{Clock, UnixTime};
 use rusqlite::Connection;
 
 use super::{
-    artifact,
-    change_record::{self, ChangeRetention},
-    claim_rows,
-    decision::{self, Retention},
+    artifact, change_record, claim_rows, decision,
     marks::{KEPT_BEYOND_END, Marks},
-    open::{Options, Upkeep},
+    open::Options,
     replay::Claims,
     statistics,
     steady::Steady,
 };
+use crate::{ChangeRetention, Retention, Upkeep};
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(100);

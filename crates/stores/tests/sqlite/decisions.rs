@@ -12,7 +12,10 @@ use grantor::{
     },
     types::{AuthMethod, ClientId, Issuer},
 };
-use grantor_stores::sqlite::{Options, Retention, SqliteStore};
+use grantor_stores::{
+    Retention,
+    sqlite::{Options, SqliteStore},
+};
 use rusqlite::Connection;
 
 pub fn decisions(store: &SqliteStore) -> &dyn Log<Decision> {

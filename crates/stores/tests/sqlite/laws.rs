@@ -14,8 +14,8 @@ use grantor::{
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::{
-    Exposure, MasterKeyError,
-    sqlite::{OpenError, Options, Restored, Revocations, SqliteStore, Upkeep},
+    Exposure, MasterKeyError, Upkeep,
+    sqlite::{OpenError, Options, Restored, Revocations, SqliteStore},
 };
 use grantor_testkit::wait;
 use rusqlite::Connection;

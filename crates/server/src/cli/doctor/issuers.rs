@@ -8,7 +8,7 @@ use grantor::{
     registry::TrustedIssuer,
     remote::{DiscoveryError, FetchError, FetchTerms, KeySetError},
 };
-use grantor_stores::sqlite::{Create, Upkeep};
+use grantor_stores::{Create, Upkeep};
 use http::{Request, StatusCode, header};
 
 use super::{Report, obstacle::remedy};
