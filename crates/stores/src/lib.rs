@@ -13,6 +13,8 @@ mod feed;
 mod master_key;
 mod options;
 pub mod sqlite;
+mod steady;
+mod tally;
 
 pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};

@@ -12,7 +12,8 @@ use grantor::{
 };
 use rusqlite::Connection;
 
-use super::{SqliteStore, tally::Row};
+use super::SqliteStore;
+use crate::tally::Row;
 
 /// Adds to the rows. What cannot be written is lost.
 pub(super) fn write(connection: &Connection, counts: &[(Row, u64)]) {

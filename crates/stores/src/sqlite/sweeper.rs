@@ -15,9 +15,8 @@ use super::{
     open::Options,
     replay::Claims,
     statistics,
-    steady::Steady,
 };
-use crate::{ChangeRetention, Retention, Upkeep};
+use crate::{ChangeRetention, Retention, Upkeep, steady::Steady};
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(100);

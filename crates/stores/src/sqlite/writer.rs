@@ -32,9 +32,11 @@ use super::{
     source::Source,
     statistics,
     sweeper::Sweeper,
+};
+use crate::{
+    cached::Cached,
     tally::{Row, Tally},
 };
-use crate::cached::Cached;
 
 /// Jobs and decisions in a group from which on the writer lets more gather before the next: a
 /// commit costs much the same for a few as for many. Where fewer come, nobody waits.

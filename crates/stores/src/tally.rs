@@ -14,11 +14,11 @@ const GATHER: Duration = Duration::from_millis(200);
 const ROWS: usize = 8192;
 
 /// The minute and kind of a row.
-pub(super) type Row = (UnixTime, DecisionKind);
+pub(crate) type Row = (UnixTime, DecisionKind);
 
 /// Counters, one for each row. Counting takes a short lock, and memory for the first of a row.
 #[derive(Default)]
-pub(super) struct Tally(Mutex<Counters>);
+pub(crate) struct Tally(Mutex<Counters>);
 
 #[derive(Default)]
 struct Counters {
@@ -32,29 +32,29 @@ struct Counters {
 
 impl Tally {
     /// One more.
-    pub(super) fn count(&self, row: Row) {
+    pub(crate) fn count(&self, row: Row) {
         self.counters().add(row, 1);
     }
 
     /// Whether there is something to write, and more of its kind had time to come.
-    pub(super) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         let counters = self.counters();
         !counters.waiting.is_empty() && counters.at.is_none_or(|at| at.elapsed() >= GATHER)
     }
 
     /// Lets the next group take what there is.
-    pub(super) fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         self.counters().at = None;
     }
 
     /// Whether all of it is on the disk.
-    pub(super) fn is_written(&self) -> bool {
+    pub(crate) fn is_written(&self) -> bool {
         let counters = self.counters();
         counters.waiting.is_empty() && counters.taken.is_empty()
     }
 
     /// Takes all, to be written by a transaction, of which [`Tally::ended`] is told.
-    pub(super) fn take(&self) -> Vec<(Row, u64)> {
+    pub(crate) fn take(&self) -> Vec<(Row, u64)> {
         let mut counters = self.counters();
         counters.at = Some(Instant::now());
         let Counters { waiting, taken, .. } = &mut *counters;
@@ -63,7 +63,7 @@ impl Tally {
     }
 
     /// What was taken is on the disk; or it is not, and waits again.
-    pub(super) fn ended<E>(&self, committed: &Result<(), E>) {
+    pub(crate) fn ended<E>(&self, committed: &Result<(), E>) {
         let mut counters = self.counters();
         let taken = std::mem::take(&mut counters.taken);
         if committed.is_err() {

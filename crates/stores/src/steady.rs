@@ -11,7 +11,7 @@ const SLACK: Duration = Duration::from_secs(1);
 const BELIEVED_AFTER: Duration = Duration::from_secs(600);
 
 /// The latest time that is believed.
-pub(super) struct Steady {
+pub(crate) struct Steady {
     believed: UnixTime,
     at: Instant,
     ahead_since: Option<Instant>,
@@ -19,7 +19,7 @@ pub(super) struct Steady {
 
 impl Steady {
     /// The clock as it is at a start is believed: nothing is known that says otherwise.
-    pub(super) fn new(now: UnixTime, at: Instant) -> Self {
+    pub(crate) fn new(now: UnixTime, at: Instant) -> Self {
         Self {
             believed: now,
             at,
@@ -29,7 +29,7 @@ impl Steady {
 
     /// What is believed where the clock says `now`: as much, unless it went ahead by more than time
     /// did, and for less than ten minutes.
-    pub(super) fn believe(&mut self, now: UnixTime, at: Instant) -> UnixTime {
+    pub(crate) fn believe(&mut self, now: UnixTime, at: Instant) -> UnixTime {
         let possible = self.believed.plus(at.saturating_duration_since(self.at));
         let is_ahead = now > possible.plus(SLACK);
         self.ahead_since = if is_ahead {
