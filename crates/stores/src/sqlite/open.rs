@@ -38,37 +38,59 @@ use crate::{
 pub(super) const APPLICATION_ID: i64 = 0x4752_4e54;
 /// One entry per schema version, never changed once released.
 pub(super) const MIGRATIONS: &[M<'static>] = &[
-    M::up(include_str!("../../migrations/0001_initial.sql")),
-    M::up(include_str!("../../migrations/0002_revocation.sql")),
-    M::up(include_str!("../../migrations/0003_decision.sql")),
-    M::up(include_str!("../../migrations/0004_signs_from.sql")),
-    M::up(include_str!("../../migrations/0005_part_triggers.sql")),
-    M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
-    M::up(include_str!("../../migrations/0007_key_expiry.sql")),
+    M::up(include_str!("../../migrations/sqlite/0001_initial.sql")),
+    M::up(include_str!("../../migrations/sqlite/0002_revocation.sql")),
+    M::up(include_str!("../../migrations/sqlite/0003_decision.sql")),
+    M::up(include_str!("../../migrations/sqlite/0004_signs_from.sql")),
     M::up(include_str!(
-        "../../migrations/0008_claims_without_index.sql"
+        "../../migrations/sqlite/0005_part_triggers.sql"
     )),
-    M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
-    M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
-    M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
-    M::up(include_str!("../../migrations/0012_numbers.sql")),
-    M::up(include_str!("../../migrations/0013_artifact.sql")),
-    M::up(include_str!("../../migrations/0014_change_records.sql")),
-    M::up(include_str!("../../migrations/0015_artifact_groups.sql")),
-    M::up(include_str!("../../migrations/0016_scope_text.sql")),
-    M::up(include_str!("../../migrations/0017_password.sql")),
-    M::up(include_str!("../../migrations/0018_permission_origin.sql")),
-    M::up(include_str!("../../migrations/0019_permission_use.sql")),
-    M::up(include_str!("../../migrations/0020_issuer_trust.sql")),
-    M::up(include_str!("../../migrations/0021_operator.sql")),
-    M::up(include_str!("../../migrations/0022_search.sql")),
-    M::up(include_str!("../../migrations/0023_statistic.sql")),
-    M::up(include_str!("../../migrations/0024_passkey.sql")),
     M::up(include_str!(
-        "../../migrations/0025_signing_key_records.sql"
+        "../../migrations/sqlite/0006_claims_in_order.sql"
     )),
-    M::up(include_str!("../../migrations/0026_subject_name.sql")),
-    M::up(include_str!("../../migrations/0027_key_ends.sql")),
+    M::up(include_str!("../../migrations/sqlite/0007_key_expiry.sql")),
+    M::up(include_str!(
+        "../../migrations/sqlite/0008_claims_without_index.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0009_claims_of_a_commit.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0010_keys_in_the_row.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0011_clients_by_number.sql"
+    )),
+    M::up(include_str!("../../migrations/sqlite/0012_numbers.sql")),
+    M::up(include_str!("../../migrations/sqlite/0013_artifact.sql")),
+    M::up(include_str!(
+        "../../migrations/sqlite/0014_change_records.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0015_artifact_groups.sql"
+    )),
+    M::up(include_str!("../../migrations/sqlite/0016_scope_text.sql")),
+    M::up(include_str!("../../migrations/sqlite/0017_password.sql")),
+    M::up(include_str!(
+        "../../migrations/sqlite/0018_permission_origin.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0019_permission_use.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0020_issuer_trust.sql"
+    )),
+    M::up(include_str!("../../migrations/sqlite/0021_operator.sql")),
+    M::up(include_str!("../../migrations/sqlite/0022_search.sql")),
+    M::up(include_str!("../../migrations/sqlite/0023_statistic.sql")),
+    M::up(include_str!("../../migrations/sqlite/0024_passkey.sql")),
+    M::up(include_str!(
+        "../../migrations/sqlite/0025_signing_key_records.sql"
+    )),
+    M::up(include_str!(
+        "../../migrations/sqlite/0026_subject_name.sql"
+    )),
+    M::up(include_str!("../../migrations/sqlite/0027_key_ends.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
