@@ -15,6 +15,7 @@ mod options;
 pub mod sqlite;
 mod steady;
 mod tally;
+mod waiting;
 
 pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};

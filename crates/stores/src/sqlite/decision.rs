@@ -4,7 +4,6 @@
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::PermissionNumbers,
     server::{Decision, DecisionLog},
     storage::{
         DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage,
@@ -18,104 +17,46 @@ use super::{
     SqliteStore,
     log::{Query, value},
 };
-use crate::Retention;
-
-/// One row on its way to the writer.
-pub(super) struct DecisionRow {
-    index: DecisionIndex,
-    at: i64,
-    record: String,
-    is_cheap: bool,
-    permissions: PermissionNumbers,
-}
-
-impl DecisionRow {
-    /// How much memory it takes to wait.
-    pub(super) fn octets(&self) -> u64 {
-        let texts = self.texts().into_iter().flatten().map(String::len);
-        let texts: usize = texts.sum();
-        (size_of::<Self>() + self.index.id.len() + texts + self.record.len()) as u64
-    }
-
-    /// What it is found by, in the order of the columns.
-    fn texts(&self) -> [&Option<String>; 7] {
-        let index = &self.index;
-        [
-            &index.party,
-            &index.client,
-            &index.issuer,
-            &index.claimed_issuer,
-            &index.trust,
-            &index.subject,
-            &index.endpoint,
-        ]
-    }
-
-    /// Whether anybody can have any number of such made: these are dropped first.
-    pub(super) fn is_cheap(&self) -> bool {
-        self.is_cheap
-    }
-
-    /// When the request was read.
-    pub(super) fn at(&self) -> UnixTime {
-        self.index.at
-    }
-
-    /// The permissions that the token was granted by.
-    pub(super) fn permissions(&self) -> PermissionNumbers {
-        self.permissions
-    }
-
-    fn new(decision: &Decision) -> Self {
-        let index = DecisionIndex::of(decision);
-        Self {
-            at: index.at.millis(),
-            index,
-            record: decision.record(),
-            is_cheap: decision.is_cheap(),
-            permissions: decision.permissions(),
-        }
-    }
-
-    /// The values of a row, the last of them `total`.
-    fn columns<'r>(
-        &'r self,
-        rule: &'r Option<&'r str>,
-        total: &'r i64,
-    ) -> [&'r dyn ToSql; COLUMNS] {
-        let DecisionIndex { id, refused, .. } = &self.index;
-        let [
-            party,
-            client,
-            issuer,
-            claimed_issuer,
-            trust,
-            subject,
-            endpoint,
-        ] = self.texts();
-        [
-            id,
-            &self.at,
-            refused,
-            rule,
-            party,
-            client,
-            issuer,
-            claimed_issuer,
-            trust,
-            subject,
-            endpoint,
-            &self.record,
-            total,
-        ]
-    }
-}
+use crate::{Retention, waiting::DecisionRow};
 
 /// Columns of a row that are written.
 const COLUMNS: usize = 13;
 const NAMES: &str = "id, at, refused, rule, party, client, issuer, claimed_issuer, trust, subject, endpoint, record, total";
 /// Rows in a statement: one for several costs less than several.
 const ROWS: [usize; 3] = [16, 4, 1];
+
+/// The values of a row, the last of them `total`.
+fn columns<'r>(
+    decision: &'r DecisionRow,
+    rule: &'r Option<&'r str>,
+    total: &'r i64,
+) -> [&'r dyn ToSql; COLUMNS] {
+    let DecisionIndex { id, refused, .. } = &decision.index;
+    let [
+        party,
+        client,
+        issuer,
+        claimed_issuer,
+        trust,
+        subject,
+        endpoint,
+    ] = decision.texts();
+    [
+        id,
+        &decision.at,
+        refused,
+        rule,
+        party,
+        client,
+        issuer,
+        claimed_issuer,
+        trust,
+        subject,
+        endpoint,
+        &decision.record,
+        total,
+    ]
+}
 
 /// Writes the decisions to the end of the table. Answers how many could not be recorded.
 pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> usize {
@@ -175,7 +116,7 @@ fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rus
     let values = decisions
         .iter()
         .zip(rules.iter().zip(&totals))
-        .flat_map(|(decision, (rule, total))| decision.columns(rule, total));
+        .flat_map(|(decision, (rule, total))| columns(decision, rule, total));
     connection
         .prepare_cached(&insert)?
         .execute(params_from_iter(values))?;
@@ -383,22 +324,10 @@ pub(super) fn sweep(
 mod tests {
     use std::time::Duration;
 
-    use grantor::clock::{Clock as _, SystemClock};
     use grantor_testkit::wait;
 
     use super::*;
-    use crate::sqlite::Options;
-
-    fn row(id: &str, length: usize, is_cheap: bool) -> DecisionRow {
-        let record = "x".repeat(length);
-        DecisionRow {
-            index: DecisionIndex::new(id.to_owned(), SystemClock.now()),
-            at: SystemClock.now().millis(),
-            record,
-            is_cheap,
-            permissions: PermissionNumbers::default(),
-        }
-    }
+    use crate::{sqlite::Options, waiting::tests::row};
 
     /// What is recorded of what came while nothing could be written: cheap decisions, then dear
     /// ones, of so many octets each.

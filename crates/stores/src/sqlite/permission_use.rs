@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use grantor::clock::UnixTime;
 use rusqlite::Connection;
 
-use super::decision::DecisionRow;
+use crate::waiting::DecisionRow;
 
 /// The permissions whose use in this hour is written: most uses need no statement.
 #[derive(Default)]

@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     block_on::block_on,
-    decision::{self, DecisionRow},
+    decision,
     error::commit_failed,
     open::Options,
     permission_use::Uses,
@@ -36,6 +36,7 @@ use super::{
 use crate::{
     cached::Cached,
     tally::{Row, Tally},
+    waiting::{DecisionRow, Taking, Waiting},
 };
 
 /// Jobs and decisions in a group from which on the writer lets more gather before the next: a
@@ -47,10 +48,6 @@ const GATHER: Duration = Duration::from_millis(1);
 const QUEUE: usize = 8192;
 /// Most jobs in one commit.
 const GROUP: usize = 256;
-/// Decisions that may wait to be recorded. Beyond, they are dropped and counted.
-const DECISION_QUEUE: usize = 16_384;
-/// Octets of decisions that may wait, and those of one more.
-const DECISION_OCTETS: u64 = 16 * 1024 * 1024;
 /// Most decisions recorded beside one group of jobs, so that no claim waits long behind them.
 const DECISION_GROUP: usize = 512;
 /// How long decisions wait for a group of jobs to go with; where more wait than one commit takes,
@@ -72,8 +69,8 @@ type Answer = Box<dyn FnOnce(&Ended) + Send>;
 /// The way to the writer's thread, which ends when this is dropped and all jobs are done.
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
-    decisions: SyncSender<DecisionRow>,
-    counts: Arc<Counts>,
+    decisions: Waiting,
+    claims_held: Arc<AtomicU64>,
     tally: Arc<Tally>,
     /// Closed when the thread ends.
     running: watch::Receiver<()>,
@@ -87,9 +84,9 @@ impl Writer {
         cached: Arc<Cached<Source>>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
-        let committing = Committing::new(connection, options, cached, (queue, decision_queue));
-        let (counts, tally) = (committing.counts.clone(), committing.tally.clone());
+        let (decisions, taking) = Waiting::new();
+        let committing = Committing::new(connection, options, cached, (queue, taking));
+        let (claims_held, tally) = (committing.claims_held.clone(), committing.tally.clone());
         let (alive, running) = watch::channel(());
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -100,7 +97,7 @@ impl Writer {
         Ok(Self {
             jobs: Some(jobs),
             decisions,
-            counts,
+            claims_held,
             tally,
             running,
             thread: Some(thread),
@@ -118,31 +115,9 @@ impl Writer {
         while running.changed().await.is_ok() {}
     }
 
-    /// Records a decision soon, or drops it if too many are waiting, or too long ones. The second
-    /// half of the room is for those that cost their sender something.
+    /// Records a decision soon, or drops it.
     pub(super) fn record(&self, decision: DecisionRow) {
-        let counts = &self.counts;
-        let (waiting, octets) = (
-            counts.decisions_waiting.load(Ordering::Relaxed),
-            counts.decision_octets.load(Ordering::Relaxed),
-        );
-        let part = if decision.is_cheap() { 2 } else { 1 };
-        let has_room = waiting < DECISION_QUEUE as u64 / part && octets < DECISION_OCTETS / part;
-        let size = decision.octets();
-        counts.decisions_waiting.fetch_add(1, Ordering::SeqCst);
-        counts.decision_octets.fetch_add(size, Ordering::Relaxed);
-        if !has_room || self.decisions.try_send(decision).is_err() {
-            counts.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
-            counts.decision_octets.fetch_sub(size, Ordering::Relaxed);
-            if self
-                .counts
-                .decisions_dropped
-                .fetch_add(1, Ordering::Relaxed)
-                == 0
-            {
-                tracing::warn!("decisions are dropped: more come in than can be recorded");
-            }
-        }
+        self.decisions.record(decision);
     }
 
     /// Counts a decision soon.
@@ -152,8 +127,7 @@ impl Writer {
 
     /// Waits until every decision handed over before is recorded and counted.
     pub(super) async fn flush(&self) -> Result<(), StoreError> {
-        let is_waiting = || self.counts.decisions_waiting.load(Ordering::SeqCst) > 0;
-        while is_waiting() || !self.tally.is_written() {
+        while !self.decisions.is_empty() || !self.tally.is_written() {
             self.tally.hurry();
             self.execute(|_| Ok(())).await?;
         }
@@ -161,11 +135,11 @@ impl Writer {
     }
 
     pub(super) fn decisions_dropped(&self) -> u64 {
-        self.counts.decisions_dropped.load(Ordering::Relaxed)
+        self.decisions.dropped()
     }
 
     pub(super) fn claims_held(&self) -> u64 {
-        self.counts.claims_held.load(Ordering::Relaxed)
+        self.claims_held.load(Ordering::Relaxed)
     }
 
     /// Changes the registry by several statements, all or nothing, and waits until the change is
@@ -298,15 +272,6 @@ impl Drop for Writer {
     }
 }
 
-/// What both sides count.
-#[derive(Default)]
-struct Counts {
-    decisions_waiting: AtomicU64,
-    decision_octets: AtomicU64,
-    decisions_dropped: AtomicU64,
-    claims_held: AtomicU64,
-}
-
 /// A panic left a transaction open.
 struct CannotGoOn;
 
@@ -317,13 +282,11 @@ struct Committing {
     sweeper: Sweeper,
     cached: Arc<Cached<Source>>,
     jobs: Receiver<Job>,
-    decisions: Receiver<DecisionRow>,
+    decisions: Taking,
     uses: Uses,
     /// How often it was noted that the database is an earlier one.
     times_back: u64,
-    /// Decisions of the current group.
-    taken: usize,
-    counts: Arc<Counts>,
+    claims_held: Arc<AtomicU64>,
     tally: Arc<Tally>,
 }
 
@@ -332,7 +295,7 @@ impl Committing {
         connection: Connection,
         options: &Options,
         cached: Arc<Cached<Source>>,
-        (jobs, decisions): (Receiver<Job>, Receiver<DecisionRow>),
+        (jobs, decisions): (Receiver<Job>, Taking),
     ) -> Self {
         let marks = cached.source().marks.clone();
         Self {
@@ -344,8 +307,7 @@ impl Committing {
             decisions,
             uses: Uses::default(),
             times_back: 0,
-            taken: 0,
-            counts: Arc::default(),
+            claims_held: Arc::default(),
             tally: Arc::default(),
         }
     }
@@ -354,8 +316,7 @@ impl Committing {
         let (mut is_busy, mut is_stuck) = (false, false);
         loop {
             // Where nothing can be written now, haste is of no use.
-            let has_more = !is_stuck
-                && self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
+            let has_more = !is_stuck && self.decisions.waiting() >= DECISION_GROUP as u64;
             let first = match self
                 .jobs
                 .recv_timeout(if has_more { GATHER } else { DECISION_WAIT })
@@ -396,7 +357,7 @@ impl Committing {
         self.claims.start_anew();
         self.uses.forget();
         self.sweeper.put_off();
-        self.decisions_done(self.taken);
+        self.decisions.lost();
         // Lost, or counted: nobody knows.
         self.tally.ended(&Ok::<_, ()>(()));
         // The transaction was rolled back when it was dropped; where that failed, nothing could be
@@ -407,21 +368,11 @@ impl Committing {
         }
     }
 
-    /// The decisions of this group wait no longer; so many of them are lost.
-    fn decisions_done(&mut self, lost: usize) {
-        self.counts
-            .decisions_dropped
-            .fetch_add(lost as u64, Ordering::Relaxed);
-        self.counts
-            .decisions_waiting
-            .fetch_sub(std::mem::take(&mut self.taken) as u64, Ordering::SeqCst);
-    }
-
     /// Records the decisions that are left, and counts them, so that nothing is lost at shutdown.
     fn end(mut self) {
         self.tally.hurry();
         while self.try_group(None).is_ok_and(|done| done > 0) {}
-        let lost = self.decisions.try_iter().count();
+        let lost = self.decisions.take(usize::MAX).len();
         if lost > 0 {
             tracing::error!(lost, "the last decisions could not be recorded");
         }
@@ -435,7 +386,7 @@ impl Committing {
         let is_sweep_due = self.sweeper.is_due();
         let seen = &self.cached.source().seen;
         if first.peek().is_none()
-            && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
+            && self.decisions.waiting() == 0
             && !is_sweep_due
             && !self.tally.is_due()
             && seen.times_back() == self.times_back
@@ -466,8 +417,9 @@ impl Committing {
             .collect();
         // Behind a rollback by SQLite itself, what is left waits for the next group.
         let goes_on = !transaction.is_autocommit();
-        let decisions = take_decisions(&self.decisions, &self.counts, goes_on);
-        self.taken = decisions.len();
+        let decisions = self
+            .decisions
+            .take(if goes_on { DECISION_GROUP } else { 0 });
         let lost = decision::append(&transaction, &decisions);
         self.uses.write(&transaction, &decisions);
         if !transaction.is_autocommit() && self.tally.is_due() {
@@ -478,15 +430,17 @@ impl Committing {
         }
         let committed = self.claims.commit(transaction).map_err(Arc::new);
         match &committed {
-            Ok(()) => self.times_back = times_back,
+            Ok(()) => {
+                self.times_back = times_back;
+                self.decisions.recorded(lost);
+            }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
                 self.uses.forget();
+                self.decisions.lost();
             }
         }
         self.tally.ended(&committed);
-        let lost = if committed.is_ok() { lost } else { self.taken };
-        self.decisions_done(lost);
         let count = answers.len() + decisions.len();
         self.answer(answers, committed, has_changes);
         count
@@ -495,8 +449,7 @@ impl Committing {
     /// Tells the submitters how their group has ended: of a change not before it is in force in this
     /// process.
     fn answer(&self, answers: Vec<Answer>, committed: Committed, has_changes: bool) {
-        let claims_held = &self.counts.claims_held;
-        claims_held.store(self.claims.len(), Ordering::Relaxed);
+        self.claims_held.store(self.claims.len(), Ordering::Relaxed);
         let followed = if has_changes { self.follow() } else { Ok(()) };
         let ended = Ended {
             committed,
@@ -524,19 +477,6 @@ impl Committing {
             tracing::error!(%error, "it could not be recorded that the database was replaced");
         }
     }
-}
-
-/// The decisions of the next group, which wait no longer; none if it has been rolled back.
-fn take_decisions(
-    queue: &Receiver<DecisionRow>,
-    counts: &Counts,
-    goes_on: bool,
-) -> Vec<DecisionRow> {
-    let most = if goes_on { DECISION_GROUP } else { 0 };
-    let decisions: Vec<DecisionRow> = queue.try_iter().take(most).collect();
-    let octets = decisions.iter().map(DecisionRow::octets).sum();
-    counts.decision_octets.fetch_sub(octets, Ordering::Relaxed);
-    decisions
 }
 
 /// No job is done once SQLite has rolled back by itself: its work would stay, and be called failed.
@@ -607,7 +547,7 @@ mod tests {
     fn what_a_request_saw_before_it_sent_its_job_is_known_to_the_group() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (connection, options, cached) = new_database(directory.path());
-        let queues = (sync_channel(1).1, sync_channel(1).1);
+        let queues = (sync_channel(1).1, Waiting::new().1);
         let mut committing = Committing::new(connection, &options, cached.clone(), queues);
         let (marks, seen) = (&cached.source().marks, &cached.source().seen);
         let claim = |jti: &str| {
