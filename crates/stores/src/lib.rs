@@ -12,6 +12,7 @@ mod exposure;
 mod feed;
 mod master_key;
 mod options;
+mod quota;
 pub mod sqlite;
 mod steady;
 mod tally;

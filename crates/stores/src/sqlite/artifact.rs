@@ -13,6 +13,7 @@ use grantor::{
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{SqliteStore, error::failed, marks::Marks, revision::column};
+use crate::quota::Owner;
 
 /// Which rows of kind ?2 are there: not expired at ?3, their families not ended.
 const ARE_THERE: &str = "kind = ?2 AND expires_at > ?3 AND (family IS NULL OR NOT EXISTS (
@@ -28,7 +29,10 @@ impl Artifacts for SqliteStore {
         artifact: Artifact,
         quota: u64,
     ) -> Result<Put, StoreError> {
-        if !self.may_own(key.kind(), artifact.owner, artifact.created_at, quota)? {
+        if !self
+            .may_own(key.kind(), artifact.owner, artifact.created_at, quota)
+            .await?
+        {
             return Ok(Put::OverQuota);
         }
         let put = move |connection: &Connection| insert(connection, &key, &artifact);
@@ -101,7 +105,10 @@ impl Artifacts for SqliteStore {
         ending: Ending,
         quota: u64,
     ) -> Result<Put, StoreError> {
-        if !self.may_own(ArtifactKind::ENDED, ending.owner, ending.at, quota)? {
+        if !self
+            .may_own(ArtifactKind::ENDED, ending.owner, ending.at, quota)
+            .await?
+        {
             return Ok(Put::OverQuota);
         }
         let end = move |connection: &Connection| end(connection, &family, ending).map_err(failed);
@@ -163,17 +170,23 @@ impl SqliteStore {
     }
 
     /// Whether the owner may have a row of this kind more, which is counted from then on.
-    fn may_own(
+    async fn may_own(
         &self,
         kind: ArtifactKind,
         owner: Option<u64>,
         now: UnixTime,
         quota: u64,
     ) -> Result<bool, StoreError> {
-        owner.map_or(Ok(true), |owner| {
-            let owner = (kind.as_str(), column(owner));
-            self.0.quota.take(self.0.readers(), owner, now, quota)
-        })
+        let Some(owner) = owner else {
+            return Ok(true);
+        };
+        let owner = (kind.as_str(), column(owner));
+        // On this thread, which waits for nothing.
+        let count = async {
+            let readers = self.0.readers();
+            readers.read_here(|connection| Ok(count(connection, owner, now)?))
+        };
+        self.0.quota.take(owner, quota, count).await
     }
 
     /// Whether it may be lost that something made then has ended.
@@ -185,6 +198,15 @@ impl SqliteStore {
     fn unless_lost(&self, artifact: Option<Artifact>) -> Option<Artifact> {
         artifact.filter(|artifact| !self.may_have_ended(artifact.created_at))
     }
+}
+
+/// The rows of an owner that end at `now` or later.
+fn count(connection: &Connection, (kind, client): Owner, now: UnixTime) -> rusqlite::Result<u64> {
+    let count = "SELECT count(*) FROM artifact WHERE owner = ?1 AND kind = ?2 AND expires_at >= ?3";
+    let rows = connection
+        .prepare_cached(count)?
+        .query_row((client, kind, now.millis()), |row| row.get::<_, i64>(0))?;
+    Ok(rows.unsigned_abs())
 }
 
 fn find(

@@ -24,7 +24,6 @@ mod passkey;
 mod password;
 mod permission;
 mod permission_use;
-mod quota;
 mod readers;
 mod registry;
 mod replay;
@@ -57,12 +56,11 @@ use self::{
     check::LastCheck,
     error::failed,
     open::Checkpoints,
-    quota::Quota,
     readers::{Lists, Readers},
     source::Source,
     writer::Writer,
 };
-use crate::{MasterKey, cached::Cached};
+use crate::{MasterKey, cached::Cached, quota::Quota};
 
 /// A store in one SQLite file. Cloning it shares everything.
 #[derive(Clone)]

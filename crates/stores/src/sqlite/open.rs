@@ -20,7 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Inner, LastCheck, Lists, OpenError, Quota, Readers, SqliteStore, Writer, access,
+    Inner, LastCheck, Lists, OpenError, Readers, SqliteStore, Writer, access,
     block_on::block_on,
     change::Position,
     error::failed,
@@ -32,6 +32,7 @@ use super::{
 use crate::{
     ChangeRetention, Create, MasterKey, Retention, Upkeep,
     cached::{Cached, KnownNames},
+    quota::Quota,
 };
 
 /// "GRNT": marks the file as ours.

@@ -1,6 +1,6 @@
-//! How many artifacts of one kind a client has at once: a client must not fill the disk.
+//! How many rows of one kind somebody has at once: a client's artifacts must not fill the disk.
 //!
-//! A client's rows are counted when it is first seen, again behind each sixteenth of its quota,
+//! An owner's rows are counted when it is first seen, again behind each sixteenth of its quota,
 //! because other processes write too, and again when it has reached its quota.
 
 use std::{
@@ -9,20 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::{clock::UnixTime, storage::StoreError};
-use rusqlite::Connection;
+use grantor::storage::StoreError;
 
-use super::readers::Readers;
-
-/// How soon a client that has reached its quota is counted again.
+/// How soon an owner that has reached its quota is counted again.
 const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 
-/// Whose rows are counted: of which kind, and of the client with which number.
-pub(super) type Owner = (&'static str, i64);
+/// Whose rows are counted: of which kind, and of the owner with which number.
+pub(crate) type Owner = (&'static str, i64);
 
-/// The rows of each kind and client.
+/// The rows of each kind and owner.
 #[derive(Default)]
-pub(super) struct Quota(Mutex<HashMap<Owner, Held>>);
+pub(crate) struct Quota(Mutex<HashMap<Owner, Held>>);
 
 /// An owner's rows.
 struct Held {
@@ -45,13 +42,13 @@ impl Quota {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this owner may have a row more, which is counted from then on.
-    pub(super) fn take(
+    /// Whether this owner may have a row more, which is counted from then on. `count` gives the
+    /// owner's rows that have not ended; it is waited for only if they have to be counted.
+    pub(crate) async fn take(
         &self,
-        readers: &Readers,
         owner: Owner,
-        now: UnixTime,
         quota: u64,
+        count: impl Future<Output = Result<u64, StoreError>>,
     ) -> Result<bool, StoreError> {
         let known = self
             .held()
@@ -65,7 +62,7 @@ impl Quota {
         };
         // Counted without the lock: others need not wait for it.
         if let Some(recount) = recount {
-            let rows = readers.read_here(|connection| Ok(count(connection, owner, now)?))?;
+            let rows = count.await?;
             let mut held = self.held();
             let known = held.get(&owner).map_or(0, |held| held.rows);
             let recounted = Held {
@@ -88,11 +85,37 @@ impl Quota {
     }
 }
 
-/// The rows that end at `now` or later.
-fn count(connection: &Connection, (kind, client): Owner, now: UnixTime) -> rusqlite::Result<u64> {
-    let count = "SELECT count(*) FROM artifact WHERE owner = ?1 AND kind = ?2 AND expires_at >= ?3";
-    let rows = connection
-        .prepare_cached(count)?
-        .query_row((client, kind, now.millis()), |row| row.get::<_, i64>(0))?;
-    Ok(rows.unsigned_abs())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: Owner = ("token", 7);
+
+    #[tokio::test]
+    async fn rows_are_counted_at_first_and_behind_each_sixteenth() {
+        let (quota, mut counts) = (Quota::default(), 0);
+        for rows in 0..33 {
+            let count = async {
+                counts += 1;
+                Ok(rows)
+            };
+            assert!(quota.take(OWNER, 32, count).await.expect("counted") == (rows < 32));
+        }
+        assert_eq!(counts, 16, "at 0, 2, 4 and so on");
+        // At the quota nobody asks before some time has passed.
+        let none = async { Ok(0) };
+        assert!(!quota.take(OWNER, 32, none).await.expect("not counted"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_counted_is_not_taken() {
+        let quota = Quota::default();
+        let failed = async { Err(StoreError::Unavailable("away".into())) };
+        let taken = quota.take(OWNER, 1, failed).await;
+        assert!(matches!(taken, Err(StoreError::Unavailable(_))));
+        for is_taken in [true, false] {
+            let none = async { Ok(0) };
+            assert_eq!(quota.take(OWNER, 1, none).await.ok(), Some(is_taken));
+        }
+    }
 }
