@@ -10,6 +10,7 @@
 mod cached;
 mod exposure;
 mod feed;
+mod form;
 mod master_key;
 mod options;
 mod quota;

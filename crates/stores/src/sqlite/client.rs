@@ -1,29 +1,32 @@
 //! Clients in SQLite.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Client, ClientFilter, ClientKey, ClientSecret},
+    registry::{Client, ClientFilter, ClientSecret},
     storage::{ClientEnds, ClientSource, StoreError},
     types::ClientId,
 };
-use rusqlite::{Connection, Row, Rows, types::ValueRef};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+use rusqlite::{Connection, Row, Rows};
 
 use super::{
     SqliteStore,
-    error::{Failure, expect_row, on_constraint, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     issuer, permission,
     registry::{Changing, Stored},
     revision,
     search::Search,
     trust,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::{
+        self,
+        client::{SecretRow, keys, read_keys, read_metadata, word},
+    },
+};
 
 #[async_trait]
 impl ClientSource for SqliteStore {
@@ -149,7 +152,7 @@ fn create(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
     let insert = "INSERT INTO client (id, metadata, keys) VALUES (?1, ?2, ?3)";
     connection.execute(
         insert,
-        (id, to_json(client.metadata()), keys_to_json(client)),
+        (id, form::document(client.metadata()), keys(client)),
     )?;
     write_secrets(connection, master_key, client)
 }
@@ -164,8 +167,8 @@ fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
             id,
             number,
             version,
-            to_json(client.metadata()),
-            keys_to_json(client),
+            form::document(client.metadata()),
+            keys(client),
         ),
     )?;
     connection.execute("DELETE FROM client_secret WHERE client = ?1", [id])?;
@@ -180,46 +183,6 @@ fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
     expect_row(changed, "client")
 }
 
-/// A key as it is stored.
-#[derive(Serialize, Deserialize)]
-struct StoredKey<J> {
-    /// The JWK: as an object where that keeps it to the letter, otherwise as a text.
-    jwk: J,
-    /// Milliseconds since 1970.
-    expires_at: Option<i64>,
-}
-
-fn to_json(part: &impl Serialize) -> String {
-    serde_json::to_string(part).expect("registrations are JSON")
-}
-
-fn keys_to_json(client: &Client) -> String {
-    let stored = |key: &ClientKey| StoredKey {
-        jwk: embedded(&key.to_stored()),
-        expires_at: key.expires_at.map(UnixTime::millis),
-    };
-    to_json(&client.keys().iter().map(stored).collect::<Vec<_>>())
-}
-
-/// A JWK's text as a part of JSON.
-fn embedded(jwk: &str) -> Box<RawValue> {
-    match RawValue::from_string(jwk.to_owned()) {
-        // RawValue trims: with space around it the text would not be kept to the letter.
-        Ok(object) if object.get().starts_with('{') && object.get().len() == jwk.len() => object,
-        _ => serde_json::value::to_raw_value(jwk).expect("a text is JSON"),
-    }
-}
-
-/// The inverse of [`embedded`].
-fn text_of(jwk: &RawValue) -> Result<Cow<'_, str>, Failure> {
-    match jwk.get() {
-        object if object.starts_with('{') => Ok(object.into()),
-        text => Ok(Cow::Owned(
-            serde_json::from_str(text).map_err(|error| unreadable("client", error))?,
-        )),
-    }
-}
-
 fn write_secrets(
     connection: &Connection,
     master_key: &MasterKey,
@@ -229,27 +192,14 @@ fn write_secrets(
     let mut insert = connection
         .prepare_cached("INSERT INTO client_secret (client, position, kind, value, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (secret, position) in client.secrets().iter().zip(0_i64..) {
-        let (kind, value) = match (secret.stored_digest(), secret.expose()) {
-            (Some(digest), _) => ("digest", digest.to_vec()),
-            (None, secret) => (
-                "sealed",
-                master_key.seal(&purpose(id), secret.unwrap_or_default().as_bytes()),
-            ),
-        };
-        insert.execute((
-            id,
-            position,
+        let SecretRow {
             kind,
             value,
-            secret.expires_at.map(UnixTime::millis),
-        ))?;
+            expires_at,
+        } = SecretRow::new(secret, id, master_key);
+        insert.execute((id, position, kind, value, expires_at))?;
     }
     Ok(())
-}
-
-/// Binds a sealed secret to its client: moved to another row, it does not open.
-fn purpose(id: &str) -> String {
-    format!("client secret {id}")
 }
 
 const NAME: &[&str] = &["client.id"];
@@ -332,17 +282,6 @@ fn search(filter: &ClientFilter) -> Search {
     search
 }
 
-/// The one word that a value is in documents.
-fn word(value: &impl Serialize) -> String {
-    let value = serde_json::to_value(value);
-    value
-        .ok()
-        .as_ref()
-        .and_then(|value| value.as_str())
-        .unwrap_or_default()
-        .to_owned()
-}
-
 /// Reads a client in one statement, so that its parts belong together: a row for each secret, or
 /// one row without.
 macro_rules! select_client {
@@ -387,43 +326,15 @@ fn load(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
+    let metadata = read_metadata(text(row, 0, "client")?)?;
+    let keys = read_keys(text(row, 1, "client")?, id)?;
     let revision = revision::read(row, 2)?;
     let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
     while let Some(row) = rows.next()? {
         secrets.extend(secret(row, master_key, id)?);
     }
-    let client = Client::from_stored(metadata, keys, secrets);
-    Ok(Some(Arc::new(
-        client
-            .map_err(|error| unreadable("client", error))?
-            .with_revision(revision),
-    )))
-}
-
-fn from_json<'r, T: Deserialize<'r>>(column: ValueRef<'r>) -> Result<T, Failure> {
-    let text = column
-        .as_str()
-        .map_err(|error| unreadable("client", error))?;
-    Ok(serde_json::from_str(text).map_err(|error| unreadable("client", error))?)
-}
-
-/// A key that cannot be used is an error in the log and no obstacle to the client's other keys.
-fn keys(column: ValueRef<'_>, id: &str) -> Result<Vec<ClientKey>, Failure> {
-    let key = |stored: StoredKey<&RawValue>| {
-        let key = ClientKey::from_stored(
-            &text_of(stored.jwk)?,
-            stored.expires_at.map(UnixTime::from_millis),
-        );
-        if let Err(error) = key.usable() {
-            tracing::error!(client = id, key = %key.name(), %error, "a stored key cannot be used; remove it");
-        }
-        Ok(key)
-    };
-    from_json::<Vec<StoredKey<&RawValue>>>(column)?
-        .into_iter()
-        .map(key)
-        .collect()
+    let client = form::client::read(metadata, keys, secrets, revision)?;
+    Ok(Some(Arc::new(client)))
 }
 
 /// The secret of a row, if it has one.
@@ -435,29 +346,22 @@ fn secret(
     let Some(kind) = row.get::<_, Option<String>>(4)? else {
         return Ok(None);
     };
-    let value: Vec<u8> = row.get(5)?;
-    let expires_at = row.get::<_, Option<i64>>(6)?.map(UnixTime::from_millis);
-    if kind == "digest" {
-        let digest = value
-            .try_into()
-            .map_err(|_| unreadable("client secret", "not 32 octets"))?;
-        return Ok(Some(ClientSecret::from_digest(digest, expires_at)));
-    }
-    let opened = master_key
-        .open(&purpose(id), &value)
-        .ok_or_else(|| unreadable("client secret", "it does not open"))?;
-    let text = std::str::from_utf8(&opened).map_err(|error| unreadable("client secret", error))?;
-    let secret = ClientSecret::readable(Zeroizing::new(text.to_owned()), expires_at);
-    Ok(Some(
-        secret.map_err(|error| unreadable("client secret", error))?,
-    ))
+    let secret = SecretRow {
+        kind: kind.into(),
+        value: row.get(5)?,
+        expires_at: row.get(6)?,
+    };
+    Ok(Some(secret.open(id, master_key)?))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{iter, path::Path};
 
-    use grantor::{registry::ClientMetadata, types::AuthMethod};
+    use grantor::{
+        registry::{ClientKey, ClientMetadata},
+        types::AuthMethod,
+    };
     use rusqlite_migration::Migrations;
 
     use super::*;
@@ -485,7 +389,7 @@ mod tests {
             connection
                 .execute(
                     "INSERT INTO client (id, metadata) VALUES (?1, ?2)",
-                    [id, &to_json(&metadata)],
+                    [id, &form::document(&metadata)],
                 )
                 .expect("written");
         }

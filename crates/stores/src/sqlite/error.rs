@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use grantor::storage::StoreError;
 use rusqlite::{ErrorCode, Row};
 
-use crate::{Exposure, MasterKeyError};
+use crate::{
+    Exposure, MasterKeyError,
+    form::{Unreadable, unreadable},
+};
 
 /// Why a database is not opened. Each text names the file and the remedy; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +115,7 @@ fn because(error: &StoreError) -> String {
 pub(super) enum Failure {
     Store(StoreError),
     Sqlite(rusqlite::Error),
+    Unreadable(Unreadable),
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -126,11 +130,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Store(error) => error,
             Failure::Sqlite(error) => failed(error),
+            Failure::Unreadable(unreadable) => unreadable.into(),
         }
     }
 }
@@ -167,14 +178,6 @@ pub(super) fn commit_failed(error: &Arc<rusqlite::Error>) -> StoreError {
         Some(code) if was_rolled_back.contains(&code) => StoreError::Unavailable(cause),
         _ => StoreError::Unknown(cause),
     }
-}
-
-/// A row that does not hold what this program once wrote there.
-pub(super) fn unreadable(
-    what: &'static str,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StoreError {
-    StoreError::Failed(format!("stored {what} cannot be read: {}", error.into()).into())
 }
 
 /// The text in a column.

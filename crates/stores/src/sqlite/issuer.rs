@@ -12,13 +12,16 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     SqliteStore,
-    error::{Failure, expect_row, on_constraint, text, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     registry::{Changing, Stored},
     revision,
     search::Search,
     trust,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::{self, document, unreadable},
+};
 
 macro_rules! select_issuer {
     ($which:literal) => {
@@ -137,7 +140,7 @@ pub(super) fn load_all(connection: &Connection) -> Result<Arc<Issuers>, Failure>
     while let Some(row) = rows.next()? {
         match issuer(row) {
             Ok(issuer) => issuers.push(issuer),
-            Err(Failure::Store(StoreError::Failed(error))) => {
+            Err(Failure::Unreadable(error)) => {
                 let iss = row.get_ref(0)?.as_bytes().unwrap_or_default();
                 let issuer = String::from_utf8_lossy(iss);
                 tracing::error!(%issuer, %error, "a stored issuer is left out; remove it");
@@ -148,24 +151,11 @@ pub(super) fn load_all(connection: &Connection) -> Result<Arc<Issuers>, Failure>
     Ok(Arc::new(Issuers::new(issuers)))
 }
 
-fn document(issuer: &TrustedIssuer) -> String {
-    serde_json::to_string(issuer).expect("registrations are JSON")
-}
-
 fn issuer(row: &Row<'_>) -> Result<Arc<TrustedIssuer>, Failure> {
     let document = text(row, 3, "issuer")?;
-    let mut issuer: TrustedIssuer =
-        serde_json::from_str(document).map_err(|error| unreadable("issuer", error))?;
     let domain = row.get_ref(2)?.as_str_or_null();
     let domain = domain.map_err(|error| unreadable("issuer", error))?;
-    let said = (
-        issuer.id.as_str(),
-        issuer.name.as_str(),
-        issuer.trust_domain.as_deref(),
-    );
-    if said != (text(row, 0, "issuer")?, text(row, 1, "issuer")?, domain) {
-        return Err(unreadable("issuer", "the document is of another one").into());
-    }
-    issuer.revision = revision::read(row, 4)?;
+    let name = [text(row, 0, "issuer")?, text(row, 1, "issuer")?];
+    let issuer = form::issuer::read(document, name, domain, revision::read(row, 4)?)?;
     Ok(Arc::new(issuer))
 }

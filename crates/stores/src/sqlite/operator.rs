@@ -10,13 +10,13 @@ use grantor::{
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
-    error::{Failure, expect_row, on_constraint, text, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     registry::{Changing, Stored},
     revision,
     search::Search,
     subject,
 };
-use crate::MasterKey;
+use crate::{MasterKey, form};
 
 macro_rules! select_operator {
     ($which:literal) => {
@@ -80,11 +80,7 @@ impl Stored for Operator {
 }
 
 fn operator(row: &Row<'_>) -> Result<Arc<Operator>, Failure> {
-    let subject = SubjectId::parse(text(row, 0, "operator")?);
-    let subject = subject.map_err(|error| unreadable("operator", error))?;
-    let role = text(row, 1, "operator")?.parse();
-    let role = role.map_err(|error| unreadable("operator", error))?;
-    let mut operator = Operator::new(subject, role);
-    operator.revision = revision::read(row, 2)?;
+    let (subject, role) = (text(row, 0, "operator")?, text(row, 1, "operator")?);
+    let operator = form::operator::read(subject, role, revision::read(row, 2)?)?;
     Ok(Arc::new(operator))
 }

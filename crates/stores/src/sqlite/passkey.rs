@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use grantor::{
-    clock::UnixTime,
-    jose::Jwk,
-    registry::{CredentialId, Passkey, PasskeyFilter, PasskeyKey},
+    registry::{CredentialId, Passkey, PasskeyFilter},
     storage::StoreError,
-    types::{DisplayName, SubjectId},
+    types::SubjectId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
-    error::{Failure, expect_row, on_constraint, text, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     registry::Stored,
     revision,
     search::Search,
     subject,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::passkey::{PasskeyRow, key},
+};
 
 macro_rules! select_passkey {
     ($which:literal) => {
@@ -36,7 +37,7 @@ impl Stored for Passkey {
         let values = (
             subject::number(connection, &self.subject)?,
             self.credential.as_str(),
-            key_text(self),
+            key(self),
             self.name.as_str(),
             self.created_at.millis(),
         );
@@ -54,7 +55,7 @@ impl Stored for Passkey {
             number,
             version,
             subject::number(connection, &self.subject)?,
-            key_text(self),
+            key(self),
             self.name.as_str(),
             self.created_at.millis(),
         );
@@ -89,10 +90,6 @@ impl Stored for Passkey {
     }
 }
 
-fn key_text(passkey: &Passkey) -> String {
-    serde_json::to_string(passkey.key.jwk()).expect("a JWK is JSON")
-}
-
 /// All passkeys of a subject, in the order of their names.
 pub(super) fn of_subject(connection: &Connection, id: &SubjectId) -> Result<Vec<Passkey>, Failure> {
     let which = select_passkey!("WHERE subject.id = ?1 ORDER BY credential");
@@ -106,18 +103,13 @@ pub(super) fn of_subject(connection: &Connection, id: &SubjectId) -> Result<Vec<
 }
 
 fn passkey(row: &Row<'_>) -> Result<Passkey, Failure> {
-    const WHAT: &str = "passkey";
-    let credential = CredentialId::parse(text(row, 0, WHAT)?);
-    let credential = credential.map_err(|error| unreadable(WHAT, error))?;
-    let subject = SubjectId::parse(text(row, 1, WHAT)?);
-    let subject = subject.map_err(|error| unreadable(WHAT, error))?;
-    let jwk = Jwk::parse(text(row, 2, WHAT)?.as_bytes());
-    let jwk = jwk.map_err(|error| unreadable(WHAT, error))?;
-    let key = PasskeyKey::from_stored(jwk).map_err(|error| unreadable(WHAT, error))?;
-    let name = DisplayName::parse(text(row, 3, WHAT)?);
-    let name = name.map_err(|error| unreadable(WHAT, error))?;
-    let created_at = UnixTime::from_millis(row.get(4)?);
-    let mut passkey = Passkey::new(subject, credential, key, name, created_at);
-    passkey.revision = revision::read(row, 5)?;
-    Ok(passkey)
+    let row = PasskeyRow {
+        credential: text(row, 0, "passkey")?,
+        subject: text(row, 1, "passkey")?,
+        key: text(row, 2, "passkey")?,
+        name: text(row, 3, "passkey")?,
+        created_at: row.get(4)?,
+        revision: revision::read(row, 5)?,
+    };
+    Ok(row.read()?)
 }

@@ -4,21 +4,23 @@
 use std::sync::Arc;
 
 use grantor::{
-    clock::UnixTime,
-    registry::{Password, PasswordDigest, PasswordFilter},
+    registry::{Password, PasswordFilter},
     storage::StoreError,
     types::SubjectId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
-    error::{Failure, expect_row, on_constraint, unreadable},
+    error::{Failure, expect_row, on_constraint},
     registry::Stored,
     revision,
     search::Search,
     subject,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::password::{PasswordRow, sealed},
+};
 
 macro_rules! select_password {
     ($which:literal) => {
@@ -36,7 +38,7 @@ impl Stored for Password {
         let insert = "INSERT INTO password (subject, digest, changed_at) VALUES (?1, ?2, ?3)";
         let values = (
             subject,
-            sealed(self, master_key, subject),
+            sealed(self, subject, master_key),
             self.changed_at.millis(),
         );
         on_constraint(
@@ -50,7 +52,7 @@ impl Stored for Password {
         let subject = subject::number(connection, &self.subject)?;
         let update = "UPDATE password SET digest = ?3, changed_at = ?4, version = version + 1 WHERE number = ?1 AND version = ?2";
         let (number, version) = revision::columns(self.revision);
-        let sealed = sealed(self, master_key, subject);
+        let sealed = sealed(self, subject, master_key);
         connection.execute(update, (number, version, sealed, self.changed_at.millis()))?;
         Ok(())
     }
@@ -79,25 +81,13 @@ impl Stored for Password {
     }
 }
 
-/// Binds a sealed digest to its subject: moved to another row, it does not open.
-fn purpose(subject: i64) -> String {
-    format!("password of subject {subject}")
-}
-
-fn sealed(password: &Password, master_key: &MasterKey, subject: i64) -> Vec<u8> {
-    master_key.seal(&purpose(subject), password.digest.expose().as_bytes())
-}
-
 fn password(row: &Row<'_>, master_key: &MasterKey) -> Result<Arc<Password>, Failure> {
-    let subject: String = row.get(0)?;
-    let subject = SubjectId::parse(&subject).map_err(|error| unreadable("password", error))?;
-    let sealed: Vec<u8> = row.get(2)?;
-    let opened = master_key
-        .open(&purpose(row.get(1)?), &sealed)
-        .ok_or_else(|| unreadable("password", "it does not open"))?;
-    let text = std::str::from_utf8(&opened).map_err(|error| unreadable("password", error))?;
-    let digest = PasswordDigest::parse(text).map_err(|error| unreadable("password", error))?;
-    let mut password = Password::new(subject, digest, UnixTime::from_millis(row.get(3)?));
-    password.revision = revision::read(row, 4)?;
-    Ok(Arc::new(password))
+    let row = PasswordRow {
+        subject: row.get(0)?,
+        number: row.get(1)?,
+        sealed: row.get(2)?,
+        changed_at: row.get(3)?,
+        revision: revision::read(row, 4)?,
+    };
+    Ok(Arc::new(row.open(master_key)?))
 }

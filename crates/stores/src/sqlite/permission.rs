@@ -5,20 +5,26 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Origin, Permission, PermissionFilter, PermissionId, Permissions},
+    registry::{Permission, PermissionFilter, PermissionId, Permissions},
     storage::{PermissionSource, StoreError, SubjectPermissions},
-    types::{ClientId, GrantType, Name, Scope, SubjectId},
+    types::{ClientId, Name, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::{
     SqliteStore,
-    error::{Failure, expect_row, on_constraint, text, unreadable},
-    registry::{Stored, manager_of},
+    error::{Failure, expect_row, on_constraint, text},
+    registry::Stored,
     revision,
     search::Search,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::{
+        self,
+        permission::{PermissionRow, grants, scope},
+    },
+};
 
 macro_rules! select_permission {
     ($which:literal) => {
@@ -80,12 +86,8 @@ impl Stored for Permission {
     }
 
     fn name(row: &Row<'_>) -> Result<PermissionId, Failure> {
-        let [client, subject, given_by] = [0, 1, 2].map(|column| text(row, column, "permission"));
-        Ok(PermissionId {
-            client: ClientId::parse(client?).map_err(|error| unreadable("permission", error))?,
-            subject: SubjectId::parse(subject?).map_err(|error| unreadable("permission", error))?,
-            origin: origin(given_by?)?,
-        })
+        let [client, subject, origin] = [0, 1, 2].map(|column| text(row, column, "permission"));
+        Ok(form::permission::id([client?, subject?, origin?])?)
     }
 
     fn column(id: &PermissionId, column: &str) -> String {
@@ -200,7 +202,7 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
         client,
         subject,
         permission.origin.as_str(),
-        permission.scope.as_ref().map(Scope::to_string),
+        scope(permission),
         grants(permission),
         permission.created_at.map(UnixTime::millis),
         permission.expires_at.map(UnixTime::millis),
@@ -221,7 +223,7 @@ fn update(connection: &Connection, permission: &Permission) -> Result<(), Failur
     let values = (
         number,
         version,
-        permission.scope.as_ref().map(Scope::to_string),
+        scope(permission),
         grants(permission),
         permission.created_at.map(UnixTime::millis),
         permission.expires_at.map(UnixTime::millis),
@@ -230,11 +232,6 @@ fn update(connection: &Connection, permission: &Permission) -> Result<(), Failur
     );
     connection.execute(update, values)?;
     Ok(())
-}
-
-/// The grants as they are stored.
-fn grants(permission: &Permission) -> String {
-    serde_json::to_string(&permission.grants).expect("names are JSON")
 }
 
 fn delete(connection: &Connection, id: &PermissionId) -> Result<(), Failure> {
@@ -264,38 +261,30 @@ pub(super) fn load_all(
 }
 
 fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
-    let (client, subject, scope): (String, String, Option<String>) =
-        (row.get(0)?, row.get(1)?, row.get(2)?);
-    let mut permission = Permission::new(
-        ClientId::parse(&client).map_err(|error| unreadable("permission", error))?,
-        SubjectId::parse(&subject).map_err(|error| unreadable("permission", error))?,
-        scope
-            .map(|scope| Scope::parse(&scope))
-            .transpose()
-            .map_err(|error| unreadable("permission", error))?,
-    );
-    permission.created_at = row.get::<_, Option<i64>>(3)?.map(UnixTime::from_millis);
-    permission.revision = revision::read(row, 4)?;
-    permission.origin = origin(&row.get::<_, String>(6)?)?;
-    permission.grants = serde_json::from_str::<Vec<GrantType>>(&row.get::<_, String>(7)?)
-        .map_err(|error| unreadable("permission", error))?;
-    permission.expires_at = row.get::<_, Option<i64>>(8)?.map(UnixTime::from_millis);
-    permission.text_version = row.get(9)?;
-    permission.last_used_at = row.get::<_, Option<i64>>(10)?.map(UnixTime::from_millis);
-    permission.managed_by = manager_of(row.get(11)?)?;
-    Ok(permission)
-}
-
-fn origin(name: &str) -> Result<Origin, StoreError> {
-    let unknown = || unreadable("permission", format!("unknown origin {name:?}"));
-    Origin::from_name(name).ok_or_else(unknown)
+    let row = PermissionRow {
+        client: row.get(0)?,
+        subject: row.get(1)?,
+        scope: row.get(2)?,
+        created_at: row.get(3)?,
+        revision: revision::read(row, 4)?,
+        origin: row.get(6)?,
+        grants: row.get(7)?,
+        expires_at: row.get(8)?,
+        text_version: row.get(9)?,
+        last_used_at: row.get(10)?,
+        managed_by: row.get(11)?,
+    };
+    Ok(row.read()?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use grantor::registry::ResourceId as _;
+    use grantor::{
+        registry::{Origin, ResourceId as _},
+        types::{GrantType, Scope},
+    };
     use rusqlite_migration::Migrations;
 
     use super::*;

@@ -7,17 +7,16 @@ use grantor::{
     clock::UnixTime,
     registry::{Action, Actor, ChangeRecord, Filter as _, Resource, ResourceId, Revision},
     storage::{AnyChange, Applied, Batch, Change, Cursor, List, Page, Registry, StoreError},
-    types::Name,
 };
 use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 
 use super::{
     SqliteStore, change_record,
-    error::{Failure, text, unreadable},
+    error::{Failure, text},
     search::{Names, Search},
 };
-use crate::MasterKey;
+use crate::{MasterKey, form};
 
 /// A resource that has a table.
 pub(super) trait Stored: Resource {
@@ -43,8 +42,7 @@ pub(super) trait Stored: Resource {
     /// The name in a row of a search.
     fn name(row: &Row<'_>) -> Result<Self::Id, Failure> {
         let name = text(row, 0, Self::NAME)?;
-        let id = Self::Id::from_text(name);
-        Ok(id.ok_or_else(|| unreadable(Self::NAME, format!("{name:?} is no name")))?)
+        Ok(form::id::<Self>(name)?)
     }
 
     /// What a name has in this column.
@@ -328,13 +326,7 @@ fn expect_unchanged<R: Resource>(found: Revision, expected: Revision) -> Result<
 fn readable<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match read {
         Ok(read) => Ok(Some(read)),
-        Err(Failure::Store(StoreError::Failed(_))) => Ok(None),
+        Err(Failure::Unreadable(_)) => Ok(None),
         Err(failure) => Err(failure),
     }
-}
-
-/// The name in a column, under which files say what it is.
-pub(super) fn manager_of(name: Option<String>) -> Result<Option<Name>, Failure> {
-    let name = name.map(|name| Name::parse(&name)).transpose();
-    Ok(name.map_err(|error| unreadable("managed_by", error))?)
 }

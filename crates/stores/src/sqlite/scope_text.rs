@@ -10,12 +10,15 @@ use grantor::{
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
-    error::{Failure, expect_row, on_constraint, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     registry::Stored,
     revision,
     search::Search,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::{self, document},
+};
 
 impl Stored for ScopeText {
     fn insert(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
@@ -60,15 +63,8 @@ impl Stored for ScopeText {
     }
 }
 
-fn document(text: &ScopeText) -> String {
-    serde_json::to_string(text).expect("registrations are JSON")
-}
-
 fn scope_text(row: &Row<'_>) -> Result<Arc<ScopeText>, Failure> {
-    let document = row.get_ref(0)?.as_str();
-    let document = document.map_err(|error| unreadable("scope", error))?;
-    let mut text: ScopeText =
-        serde_json::from_str(document).map_err(|error| unreadable("scope", error))?;
-    text.revision = revision::read(row, 1)?;
+    let document = text(row, 0, "scope")?;
+    let text = form::scope_text::read(document, revision::read(row, 1)?)?;
     Ok(Arc::new(text))
 }

@@ -1,5 +1,4 @@
-//! The server's signing keys in SQLite: private halves sealed under the master key. A new key is
-//! published before it signs, an old one until the last token it signed has expired.
+//! The server's signing keys in SQLite.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +6,7 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk},
-    keys::{KeyRing, OtherKey, SigningKeys},
+    keys::{KeyRing, SigningKeys},
     registry::Actor,
     storage::{KeyStore, SigningKeyInfo, StoreError},
 };
@@ -16,10 +15,16 @@ use rusqlite::Connection;
 use super::{
     SqliteStore,
     change_record::Recording,
-    error::{Failure, expect_row, unreadable},
+    error::{Failure, expect_row},
     registry::Changing,
 };
-use crate::{MasterKey, cached::Moment};
+use crate::{
+    MasterKey,
+    cached::Moment,
+    form::signing_key::{
+        KEPT_BEYOND_END, StoredKey, Successor, Times, generate, infos, moment, sealed, successor,
+    },
+};
 
 impl SigningKeys for SqliteStore {
     fn key_ring(&self) -> Arc<KeyRing> {
@@ -34,12 +39,7 @@ impl KeyStore for SqliteStore {
         let read = move |connection: &Connection| {
             let now = cached.clock().now();
             let keys = read_keys(connection, &cached.source().master_key, now)?;
-            let signing = signing_index(&keys, now);
-            Ok(keys
-                .iter()
-                .enumerate()
-                .map(|(index, key)| key.info(signing == Some(index)))
-                .collect())
+            Ok(infos(&keys, now))
         };
         self.0.readers().read(read).await
     }
@@ -92,12 +92,13 @@ fn change_keys(
     change: impl FnOnce(&Connection, &MasterKey) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (connection, master_key) = (changing.connection, changing.master_key);
-    let gone = changing.at.millis().saturating_sub(KEPT_BEYOND_END);
-    connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone])?;
+    let gone = changing.at.minus(KEPT_BEYOND_END);
+    let delete = "DELETE FROM signing_key WHERE retires_at < ?1";
+    connection.execute(delete, [gone.millis()])?;
     let all = || {
         // Those that are published no more, too.
-        let keys = read_keys(connection, master_key, UnixTime::from_millis(gone))?;
-        Ok::<_, Failure>(keys.iter().map(|key| key.info(false)).collect::<Vec<_>>())
+        let keys = read_keys(connection, master_key, gone)?;
+        Ok::<_, Failure>(keys.iter().map(StoredKey::info).collect::<Vec<_>>())
     };
     let before = all()?;
     change(connection, master_key)?;
@@ -106,19 +107,44 @@ fn change_keys(
     Ok(())
 }
 
-/// No key signs longer than until then, whatever was planned before; one that would begin later
-/// never does.
+/// No key signs longer than until then.
 fn end_before(
     connection: &Connection,
     signs_from: UnixTime,
     overlap: Duration,
 ) -> rusqlite::Result<()> {
-    let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
-                  signs_until = min(coalesce(signs_until, ?2), ?2)";
-    let (retires_at, signs_until) = (signs_from.plus(overlap).millis(), signs_from.millis());
-    connection.execute(retire, [retires_at, signs_until])?;
-    let never_signs = "DELETE FROM signing_key WHERE signs_from > signs_until";
-    connection.execute(never_signs, []).map(drop)
+    for (position, times) in read_times(connection)? {
+        match times.end_before(signs_from, overlap) {
+            Some(times) => write_times(connection, position, times)?,
+            None => {
+                let never_signs = "DELETE FROM signing_key WHERE position = ?1";
+                connection.execute(never_signs, [position])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The times of all keys in the table, newest first, and where each is.
+fn read_times(connection: &Connection) -> rusqlite::Result<Vec<(i64, Times)>> {
+    let query = "SELECT position, signs_from, signs_until, retires_at FROM signing_key ORDER BY position DESC";
+    let mut statement = connection.prepare_cached(query)?;
+    let times = statement.query_map([], |row| {
+        let times = Times::new(row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok((row.get(0)?, times))
+    })?;
+    times.collect()
+}
+
+fn write_times(connection: &Connection, position: i64, times: Times) -> rusqlite::Result<()> {
+    let update = "UPDATE signing_key SET signs_from = ?2, signs_until = ?3, retires_at = ?4 WHERE position = ?1";
+    let values = (
+        position,
+        times.signs_from.millis(),
+        times.signs_until.map(UnixTime::millis),
+        times.retires_at.map(UnixTime::millis),
+    );
+    connection.execute(update, values).map(drop)
 }
 
 /// Removes a key, and notes that no backup brings it back.
@@ -129,14 +155,6 @@ fn withdraw(connection: &Connection, key_id: &str, now: UnixTime) -> Result<(), 
     connection.execute(withdraw, (key_id, now.millis()))?;
     Ok(())
 }
-
-fn generate(algorithm: Algorithm) -> Result<PrivateJwk, StoreError> {
-    PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))
-}
-
-/// How long a key is kept in the table after it is published no more, in milliseconds: a clock that
-/// is ahead for a while must not cost a key.
-const KEPT_BEYOND_END: i64 = 86_400_000;
 
 /// Removes the keys that were withdrawn after this backup was made, and sees to it that one signs.
 pub(super) fn remove_withdrawn(
@@ -154,40 +172,19 @@ pub(super) fn remove_withdrawn(
     })
 }
 
-/// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait;
-/// else, where the newest is gone, the one that signs; else the new one. A key that has ceased to
-/// sign never signs again.
+/// Sees to it that a key signs from now on, for good: `new`, if no other can.
 fn succeed(
     connection: &Connection,
     master_key: &MasterKey,
     new: &PrivateJwk,
     now: UnixTime,
 ) -> Result<(), Failure> {
-    let signs = "signs_from <= ?1 AND (signs_until IS NULL OR signs_until > ?1)";
-    let signing: Option<i64> = connection.query_row(
-        &format!("SELECT max(position) FROM signing_key WHERE {signs}"),
-        [now.millis()],
-        |row| row.get(0),
-    )?;
-    let newest: Option<i64> = connection.query_row(
-        "SELECT max(position) FROM signing_key WHERE signs_until IS NULL",
-        [],
-        |row| row.get(0),
-    )?;
-    match (signing, newest) {
-        (Some(_), Some(_)) => {}
-        (None, Some(newest)) => {
-            let start = "UPDATE signing_key SET signs_from = ?1 WHERE position = ?2";
-            connection.execute(start, [now.millis(), newest])?;
-        }
-        (Some(signing), None) => {
-            let stay =
-                "UPDATE signing_key SET signs_until = NULL, retires_at = NULL WHERE position = ?1";
-            connection.execute(stay, [signing])?;
-        }
-        (None, None) => insert(connection, master_key, new, now, now)?,
+    let (positions, times): (Vec<_>, Vec<_>) = read_times(connection)?.into_iter().unzip();
+    match successor(&times, now) {
+        Successor::Signs => Ok(()),
+        Successor::Takes(place, times) => Ok(write_times(connection, positions[place], times)?),
+        Successor::New => insert(connection, master_key, new, now, now),
     }
-    Ok(())
 }
 
 /// Makes the first key, if there is none.
@@ -228,7 +225,7 @@ fn insert(
     now: UnixTime,
     signs_from: UnixTime,
 ) -> Result<(), Failure> {
-    let sealed = master_key.seal(&purpose(key.key_id()), key.expose_json().as_bytes());
+    let sealed = sealed(key, master_key);
     let statement =
         "INSERT INTO signing_key (kid, sealed, created_at, signs_from) VALUES (?1, ?2, ?3, ?4)";
     connection.execute(
@@ -238,32 +235,6 @@ fn insert(
     Ok(())
 }
 
-fn purpose(key_id: &str) -> String {
-    format!("signing key {key_id}")
-}
-
-struct StoredKey {
-    key: PrivateJwk,
-    created_at: UnixTime,
-    signs_from: UnixTime,
-    signs_until: Option<UnixTime>,
-    retires_at: Option<UnixTime>,
-}
-
-impl StoredKey {
-    fn published(&self) -> OtherKey {
-        OtherKey::new(self.key.public(), Some(self.signs_from), self.signs_until)
-    }
-
-    fn info(&self, is_signing: bool) -> SigningKeyInfo {
-        let key_id = self.key.key_id().to_owned();
-        let algorithm = self.key.algorithm();
-        let mut info = SigningKeyInfo::new(key_id, algorithm, self.created_at, self.signs_from);
-        (info.retires_at, info.is_signing) = (self.retires_at, is_signing);
-        info
-    }
-}
-
 /// All keys that are published, newest first.
 fn read_keys(
     connection: &Connection,
@@ -271,35 +242,20 @@ fn read_keys(
     now: UnixTime,
 ) -> Result<Vec<StoredKey>, Failure> {
     let query =
-        "SELECT kid, sealed, created_at, signs_from, retires_at, signs_until FROM signing_key
+        "SELECT kid, sealed, created_at, signs_from, signs_until, retires_at FROM signing_key
         WHERE retires_at IS NULL OR retires_at > ?1 ORDER BY position DESC";
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([now.millis()])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
         let (key_id, sealed): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let json = master_key
-            .open(&purpose(&key_id), &sealed)
-            .ok_or_else(|| unreadable("signing key", "it does not open"))?;
-        let key =
-            PrivateJwk::parse(&json, None).map_err(|error| unreadable("signing key", error))?;
-        keys.push(StoredKey {
-            key,
-            created_at: UnixTime::from_millis(row.get(2)?),
-            signs_from: UnixTime::from_millis(row.get(3)?),
-            retires_at: row.get::<_, Option<i64>>(4)?.map(UnixTime::from_millis),
-            signs_until: row.get::<_, Option<i64>>(5)?.map(UnixTime::from_millis),
-        });
+        let times = Times::new(row.get(3)?, row.get(4)?, row.get(5)?);
+        let created_at = row.get(2)?;
+        keys.push(StoredKey::open(
+            &key_id, &sealed, created_at, times, master_key,
+        )?);
     }
     Ok(keys)
-}
-
-/// The newest key whose time to sign it is. Where the clock is before the time of all, the oldest:
-/// a clock that is wrong must not stop the server.
-fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
-    let signs =
-        |key: &StoredKey| key.signs_from <= now && key.signs_until.is_none_or(|until| now < until);
-    keys.iter().position(signs).or(keys.len().checked_sub(1))
 }
 
 /// The keys of this moment, ready for use.
@@ -308,23 +264,5 @@ pub(super) fn read_moment(
     master_key: &MasterKey,
     now: UnixTime,
 ) -> Result<Moment, StoreError> {
-    let mut keys = read_keys(connection, master_key, now)?;
-    let events = keys
-        .iter()
-        .flat_map(|key| [Some(key.signs_from), key.retires_at])
-        .flatten();
-    let next_event = events.filter(|event| *event > now).min();
-    let signing =
-        signing_index(&keys, now).ok_or_else(|| unreadable("signing keys", "there is none"))?;
-    let current = keys.remove(signing);
-    if current.signs_from > now {
-        tracing::warn!(%now, signs_from = %current.signs_from, "the clock is before the first signing key: set the clock");
-    }
-    let ring = KeyRing::new(&current.key, keys.iter().map(StoredKey::published));
-    let ring = ring.map_err(|error| unreadable("signing key", error))?;
-    Ok(Moment {
-        ring: Arc::new(ring),
-        from: now,
-        until: next_event,
-    })
+    Ok(moment(read_keys(connection, master_key, now)?, now)?)
 }

@@ -7,19 +7,22 @@ use grantor::{
     clock::UnixTime,
     registry::{Operator, Password, Subject, SubjectFilter},
     storage::{StoreError, SubjectSource},
-    types::{DisplayName, Language, LanguageError, Name, SubjectId},
+    types::SubjectId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     SqliteStore,
-    error::{Failure, expect_row, on_constraint, unreadable},
+    error::{Failure, expect_row, on_constraint},
     passkey, permission,
-    registry::{Changing, Stored, manager_of},
+    registry::{Changing, Stored},
     revision,
     search::Search,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::subject::{SubjectRow, display_name, language, manager},
+};
 
 #[async_trait]
 impl SubjectSource for SqliteStore {
@@ -117,7 +120,7 @@ fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
         subject.created_at.map(UnixTime::millis),
         manager(subject),
         display_name(subject),
-        subject.language.map(Language::as_str),
+        language(subject),
     );
     connection.execute(insert, values)?;
     Ok(())
@@ -135,18 +138,10 @@ fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
         subject.enabled,
         manager(subject),
         display_name(subject),
-        subject.language.map(Language::as_str),
+        language(subject),
     );
     connection.execute(update, values)?;
     Ok(())
-}
-
-fn display_name(subject: &Subject) -> Option<&str> {
-    subject.display_name.as_ref().map(DisplayName::as_str)
-}
-
-fn manager(subject: &Subject) -> Option<&str> {
-    subject.managed_by.as_ref().map(Name::as_str)
 }
 
 fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
@@ -173,18 +168,14 @@ pub(super) fn number(connection: &Connection, id: &SubjectId) -> Result<i64, Fai
 }
 
 fn subject(row: &Row<'_>) -> Result<Subject, Failure> {
-    let id: String = row.get(0)?;
-    let id = SubjectId::parse(&id).map_err(|error| unreadable("subject", error))?;
-    let mut subject = Subject::new(id);
-    subject.enabled = row.get(1)?;
-    subject.created_at = row.get::<_, Option<i64>>(2)?.map(UnixTime::from_millis);
-    subject.revision = revision::read(row, 3)?;
-    subject.managed_by = manager_of(row.get(5)?)?;
-    let name: Option<String> = row.get(6)?;
-    let name = name.map(|name| DisplayName::parse(&name)).transpose();
-    subject.display_name = name.map_err(|error| unreadable("subject", error))?;
-    let language: Option<String> = row.get(7)?;
-    let language = language.map(|tag| tag.parse()).transpose();
-    subject.language = language.map_err(|error: LanguageError| unreadable("subject", error))?;
-    Ok(subject)
+    let row = SubjectRow {
+        id: row.get(0)?,
+        enabled: row.get(1)?,
+        created_at: row.get(2)?,
+        revision: revision::read(row, 3)?,
+        managed_by: row.get(5)?,
+        display_name: row.get(6)?,
+        language: row.get(7)?,
+    };
+    Ok(row.read()?)
 }

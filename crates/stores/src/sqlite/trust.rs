@@ -10,13 +10,16 @@ use grantor::{
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::{
-    error::{Failure, expect_row, on_constraint, text, unreadable},
+    error::{Failure, expect_row, on_constraint, text},
     issuer,
     registry::Stored,
     revision,
     search::Search,
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    form::{self, document},
+};
 
 macro_rules! select_trust {
     ($which:literal) => {
@@ -145,9 +148,9 @@ fn read_each(
     while let Some(row) = rows.next()? {
         match trust(row) {
             Ok(trust) => trusts.push(trust),
-            Err(Failure::Store(StoreError::Failed(error))) => {
+            Err(Failure::Unreadable(error)) => {
                 let name = row.get_ref(0)?.as_bytes().unwrap_or_default();
-                unreadable(&String::from_utf8_lossy(name), &*error);
+                unreadable(&String::from_utf8_lossy(name), &error);
             }
             Err(failure) => return Err(failure),
         }
@@ -155,27 +158,16 @@ fn read_each(
     Ok(trusts)
 }
 
-fn document(trust: &Trust) -> String {
-    serde_json::to_string(trust).expect("registrations are JSON")
-}
-
 fn trust(row: &Row<'_>) -> Result<Trust, Failure> {
     let document = text(row, 3, "trust")?;
-    let mut trust: Trust =
-        serde_json::from_str(document).map_err(|error| unreadable("trust", error))?;
-    let said = (
-        trust.name.as_str(),
-        trust.issuer.as_str(),
-        trust.client.as_str(),
-    );
-    let columns = (
+    let columns = [
         text(row, 0, "trust")?,
         text(row, 1, "trust")?,
         text(row, 2, "trust")?,
-    );
-    if said != columns {
-        return Err(unreadable("trust", "the document is of another one").into());
-    }
-    trust.revision = revision::read(row, 4)?;
-    Ok(trust)
+    ];
+    Ok(form::trust::read(
+        document,
+        columns,
+        revision::read(row, 4)?,
+    )?)
 }
