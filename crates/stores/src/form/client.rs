@@ -149,3 +149,44 @@ pub(crate) fn word(value: &impl Serialize) -> String {
         .unwrap_or_default()
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_for_its_client_alone() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
+        let text = "k".repeat(64);
+        let end = Some(UnixTime::from_millis(5_000));
+        let secret = ClientSecret::readable(Zeroizing::new(text.clone()), end).expect("a secret");
+        let row = || SecretRow::new(&secret, "a", &master_key);
+        let opened = row().open("a", &master_key).expect("it opens");
+        assert_eq!(
+            (opened.expose(), opened.expires_at),
+            (Some(text.as_str()), end)
+        );
+        let error = row().open("b", &master_key).expect_err("of another client");
+        assert_eq!(
+            error.to_string(),
+            "stored client secret cannot be read: it does not open"
+        );
+    }
+
+    #[test]
+    fn a_digest_is_kept_as_it_is() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
+        let row = SecretRow::new(&ClientSecret::from_digest([7; 32], None), "a", &master_key);
+        assert_eq!((&*row.kind, &row.value), ("digest", &vec![7; 32]));
+        let read = row.open("a", &master_key).expect("it is one");
+        assert_eq!(read.stored_digest(), Some(&[7; 32]));
+        let short = SecretRow {
+            kind: DIGEST.into(),
+            value: vec![7; 31],
+            expires_at: None,
+        };
+        assert!(short.open("a", &master_key).is_err());
+    }
+}

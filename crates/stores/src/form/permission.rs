@@ -66,3 +66,47 @@ pub(crate) fn grants(permission: &Permission) -> String {
     let grants: &Vec<GrantType> = &permission.grants;
     serde_json::to_string(grants).expect("names are JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> PermissionRow {
+        PermissionRow {
+            client: "a".to_owned(),
+            subject: "b".to_owned(),
+            origin: "person".to_owned(),
+            scope: Some("read".to_owned()),
+            grants: r#"["refresh_token"]"#.to_owned(),
+            created_at: Some(5_000),
+            expires_at: None,
+            text_version: Some("1".to_owned()),
+            last_used_at: None,
+            managed_by: None,
+            revision: Revision::new(3, 2),
+        }
+    }
+
+    #[test]
+    fn what_is_written_of_a_permission_is_what_was_read() {
+        let permission = row().read().expect("a permission");
+        assert_eq!(permission.origin, Origin::Person);
+        assert_eq!(scope(&permission), row().scope);
+        assert_eq!(grants(&permission), row().grants);
+        assert_eq!(permission.created_at, Some(UnixTime::from_millis(5_000)));
+        assert_eq!(permission.revision, Revision::new(3, 2));
+    }
+
+    #[test]
+    fn a_permission_of_an_origin_that_nobody_knows_is_unreadable() {
+        let unknown = PermissionRow {
+            origin: "anybody".to_owned(),
+            ..row()
+        };
+        let error = unknown.read().expect_err("nobody knows it");
+        assert_eq!(
+            error.to_string(),
+            r#"stored permission cannot be read: unknown origin "anybody""#
+        );
+    }
+}
