@@ -2,14 +2,21 @@
 //! or too long ones, a decision is dropped and counted, and first those that cost their sender
 //! nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-    mpsc::{Receiver, SyncSender, sync_channel},
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
 };
 
 use grantor::{
-    clock::UnixTime, registry::PermissionNumbers, server::Decision, storage::DecisionIndex,
+    clock::UnixTime,
+    registry::PermissionNumbers,
+    server::Decision,
+    storage::{DecisionIndex, TrustOutcome},
+    types::Name,
 };
 
 /// Decisions that may wait to be recorded. Beyond, they are dropped and counted.
@@ -22,6 +29,8 @@ pub(crate) struct DecisionRow {
     pub(crate) index: DecisionIndex,
     /// When the request was read, in milliseconds since 1970.
     pub(crate) at: i64,
+    /// What trusts made of a JWT, as the column has it: ` g:deploy L:next `.
+    pub(crate) trusts: Option<String>,
     /// The decision as JSON.
     pub(crate) record: String,
     is_cheap: bool,
@@ -33,6 +42,7 @@ impl DecisionRow {
         let index = DecisionIndex::of(decision);
         Self {
             at: index.at.millis(),
+            trusts: trusts(&index.trusts),
             index,
             record: decision.record(),
             is_cheap: decision.is_cheap(),
@@ -41,7 +51,7 @@ impl DecisionRow {
     }
 
     /// What it is found by, in the order of the columns.
-    pub(crate) fn texts(&self) -> [&Option<String>; 7] {
+    pub(crate) fn texts(&self) -> [&Option<String>; 8] {
         let index = &self.index;
         [
             &index.party,
@@ -51,6 +61,7 @@ impl DecisionRow {
             &index.trust,
             &index.subject,
             &index.endpoint,
+            &self.trusts,
         ]
     }
 
@@ -70,6 +81,14 @@ impl DecisionRow {
         let texts: usize = texts.sum();
         (size_of::<Self>() + self.index.id.len() + texts + self.record.len()) as u64
     }
+}
+
+fn trusts(outcomes: &[(Name, TrustOutcome)]) -> Option<String> {
+    let mut text = String::new();
+    for (trust, outcome) in outcomes {
+        write!(text, " {}:{trust}", outcome.letter()).expect("a string takes all");
+    }
+    (!text.is_empty()).then(|| text + " ")
 }
 
 /// The way to whatever records decisions.
@@ -191,6 +210,7 @@ pub(crate) mod tests {
         DecisionRow {
             index: DecisionIndex::new(id.to_owned(), SystemClock.now()),
             at: SystemClock.now().millis(),
+            trusts: None,
             record: "x".repeat(length),
             is_cheap,
             permissions: PermissionNumbers::default(),

@@ -139,7 +139,7 @@ impl GroupDocument {
 /// The record of decisions.
 #[derive(Clone, Copy)]
 pub struct Decisions<'a> {
-    store: &'a dyn DecisionStore,
+    pub(super) store: &'a dyn DecisionStore,
 }
 
 impl<'a> Decisions<'a> {

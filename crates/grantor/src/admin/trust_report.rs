@@ -9,13 +9,13 @@ use super::{Decisions, Error, document::time};
 use crate::{
     assertion::{ClaimCheck, ClaimRule, TrustCheck},
     clock::UnixTime,
-    server::{Decision, Outcome},
-    storage::{DecisionFilter, Start},
+    server::Decision,
+    storage::{LOOKED_THROUGH, TrustOutcome},
     types::Name,
 };
 
-/// Decisions that are read at once.
-const PORTION: u32 = 256;
+/// Most decisions whose reasons are read: so a report never takes long.
+const EXPLAINED: u32 = 256;
 /// Most reasons of a report: those of further values are counted together.
 const MAX_REASONS: usize = 200;
 
@@ -27,7 +27,9 @@ const MAX_REASONS: usize = 200;
 pub struct TrustReport {
     /// The trust.
     pub trust: Name,
-    /// The first moment that is counted (RFC 3339); null for all that is kept.
+    /// How many of the newest decisions were looked through.
+    pub looked_through: u32,
+    /// The first moment that is counted (RFC 3339); null for all that is looked through.
     #[serde(with = "time::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<UnixTime>,
@@ -44,6 +46,8 @@ pub struct TrustReport {
     pub would_refuse: u64,
     /// Of these, how many were granted.
     pub would_keep_out: u64,
+    /// How many of those that it did not take, or would not have taken, `reasons` are of: the newest.
+    pub explained: u64,
     /// Why it took not, or would not have taken; the most frequent first.
     pub reasons: Vec<TrustReason>,
 }
@@ -70,8 +74,16 @@ pub struct TrustReason {
     pub last_seen: Option<UnixTime>,
 }
 
+impl TrustReport {
+    /// How many JWTs it did not take, or would not have taken.
+    pub fn not_taken(&self) -> u64 {
+        self.refused + self.would_refuse
+    }
+}
+
 impl Decisions<'_> {
-    /// What this trust did since then, as far as decisions are kept.
+    /// What this trust did since then, among the newest [`LOOKED_THROUGH`] decisions. All are counted;
+    /// the reasons are those of the newest.
     ///
     /// # Errors
     /// [`Error::Store`]
@@ -80,66 +92,57 @@ impl Decisions<'_> {
         trust: &Name,
         since: Option<UnixTime>,
     ) -> Result<TrustReport, Error> {
-        let filter = DecisionFilter {
-            since,
-            ..DecisionFilter::default()
-        };
-        let (mut counts, mut start) = (Counts::default(), Start::Oldest);
-        loop {
-            let page = self.page(&filter, start, PORTION).await?;
-            if page.count == 0 {
-                return Ok(counts.report(trust, since));
+        let found = self.store.outcomes_of(trust, since, EXPLAINED).await?;
+        let mut reasons = Reasons::default();
+        for document in &found.against {
+            match Decision::read(document) {
+                Ok(decision) => reasons.read(&decision, trust),
+                // One of many. That one is damaged must not hide the others.
+                Err(error) => {
+                    tracing::warn!(%error, "a stored decision cannot be read, and is left out");
+                }
             }
-            for decision in &page.decisions {
-                counts.count(decision, trust);
-            }
-            start = Start::After(page.next);
         }
+        let count = |outcome| found.counts.get(&outcome).copied().unwrap_or_default();
+        let [would_let_in, would_keep_out] =
+            [TrustOutcome::WouldLetIn, TrustOutcome::WouldKeepOut].map(count);
+        Ok(TrustReport {
+            trust: trust.clone(),
+            looked_through: LOOKED_THROUGH,
+            since,
+            granted: count(TrustOutcome::Granted),
+            refused: count(TrustOutcome::Refused),
+            would_grant: count(TrustOutcome::WouldGrant) + would_let_in,
+            would_let_in,
+            would_refuse: count(TrustOutcome::WouldRefuse) + would_keep_out,
+            would_keep_out,
+            explained: reasons.explained,
+            reasons: reasons.sorted(),
+        })
     }
 }
 
-/// A report under way.
+/// Why a trust did not take JWTs.
 #[derive(Debug, Default)]
-struct Counts {
-    granted: u64,
-    refused: u64,
-    would_grant: u64,
-    would_let_in: u64,
-    would_refuse: u64,
-    would_keep_out: u64,
-    reasons: BTreeMap<(ClaimRule, String, String, String), (u64, UnixTime)>,
+struct Reasons {
+    explained: u64,
+    found: BTreeMap<(ClaimRule, String, String, String), (u64, UnixTime)>,
 }
 
-impl Counts {
-    fn count(&mut self, decision: &Decision, trust: &Name) {
-        let is_granted = matches!(decision.outcome, Outcome::Granted);
-        let is_meant = |check: &&TrustCheck| check.trust == *trust && check.set_aside.is_none();
-        let mut shadows = decision.shadows.iter();
-        if let Some(shadow) = shadows.find(is_meant) {
-            match (shadow.takes(), is_granted) {
-                (true, _) => self.would_grant += 1,
-                (false, _) => self.would_refuse += 1,
-            }
-            self.would_let_in += u64::from(shadow.takes() && !is_granted);
-            self.would_keep_out += u64::from(!shadow.takes() && is_granted);
-            self.reason(shadow, decision.at);
-            return;
-        }
-        let taken = decision.trust.iter().find(is_meant);
-        if taken.is_some() && is_granted {
-            self.granted += 1;
-            return;
-        }
-        let explained = decision.explanation.iter();
-        let mut explained = explained.flat_map(|explanation| &explanation.trusts);
-        if let Some(check) = explained.find(is_meant).filter(|check| !check.takes()) {
-            self.refused += 1;
-            self.reason(check, decision.at);
+impl Reasons {
+    /// Those of this decision.
+    fn read(&mut self, decision: &Decision, trust: &Name) {
+        let all = TrustOutcome::all_of(decision).into_iter();
+        let mut against = all.filter(|(check, _)| check.trust == *trust);
+        // Of a long record parts may have been left out.
+        if let Some((check, _)) = against.find(|(_, outcome)| outcome.is_against()) {
+            self.explained += 1;
+            self.add(check, decision.at);
         }
     }
 
     /// Each row that does not hold.
-    fn reason(&mut self, check: &TrustCheck, at: UnixTime) {
+    fn add(&mut self, check: &TrustCheck, at: UnixTime) {
         for row in check.failing() {
             let ClaimCheck {
                 rule,
@@ -149,18 +152,19 @@ impl Counts {
                 ..
             } = row.clone();
             let mut reason = (rule, claim, expected, got);
-            if self.reasons.len() >= MAX_REASONS && !self.reasons.contains_key(&reason) {
+            if self.found.len() >= MAX_REASONS && !self.found.contains_key(&reason) {
                 reason.3 = "others".to_owned();
             }
-            let (count, last) = self.reasons.entry(reason).or_insert((0, at));
+            let (count, last) = self.found.entry(reason).or_insert((0, at));
             *count += 1;
             *last = at.max(*last);
         }
     }
 
-    fn report(self, trust: &Name, since: Option<UnixTime>) -> TrustReport {
-        let reasons = self.reasons.into_iter();
-        let mut reasons: Vec<_> = reasons
+    /// The most frequent first.
+    fn sorted(self) -> Vec<TrustReason> {
+        let found = self.found.into_iter();
+        let mut reasons: Vec<_> = found
             .map(
                 |((rule, claim, expected, got), (count, last))| TrustReason {
                     rule,
@@ -173,16 +177,50 @@ impl Counts {
             )
             .collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        TrustReport {
-            trust: trust.clone(),
-            since,
-            granted: self.granted,
-            refused: self.refused,
-            would_grant: self.would_grant,
-            would_let_in: self.would_let_in,
-            would_refuse: self.would_refuse,
-            would_keep_out: self.would_keep_out,
-            reasons,
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{server::DecisionLog as _, storage::MemoryStore};
+
+    /// MA38: all are counted, and why not is read of the newest.
+    #[tokio::test]
+    async fn ma38_why_not_is_read_of_the_newest_that_a_trust_did_not_take() {
+        let store = MemoryStore::default();
+        let row = |got| json!({"rule": "pin", "claim": "team", "expected": "web", "got": got, "verdict": "fail"});
+        let trust = Name::parse("next").expect("a name");
+        let mut reports = Vec::new();
+        for number in 0..u64::from(EXPLAINED) + 5 {
+            let got = if number < 3 { "old" } else { "new" };
+            let record = json!({
+                "id": "GUh6hQcaTtaH2WdpMNzYNA", "at": 1_800_000_000_000_i64, "endpoint": "token", "outcome": {"outcome": "granted"},
+                "shadows": [{"trust": "next", "client": "a", "mode": "shadow", "rows": [row(got)]}],
+            });
+            store.record(&Decision::read(&record.to_string()).expect("a decision"));
+            if number == 4 || number == u64::from(EXPLAINED) + 4 {
+                let report = Decisions::new(&store).trust_report(&trust, None).await;
+                reports.push(report.expect("a report"));
+            }
         }
+        let [few, many] = &reports[..] else {
+            unreachable!("two reports")
+        };
+        let reasons = |report: &TrustReport| -> Vec<_> {
+            let reasons = report.reasons.iter();
+            reasons
+                .map(|reason| (reason.got.clone(), reason.count))
+                .collect()
+        };
+        assert_eq!((few.explained, few.not_taken()), (5, 5));
+        let both = [("old".to_owned(), 3), ("new".to_owned(), 2)];
+        assert_eq!(reasons(few), both);
+        assert_eq!((many.explained, many.not_taken()), (256, 261));
+        assert_eq!(reasons(many), [("new".to_owned(), 256)]);
+        assert_eq!(many.would_keep_out, 261);
     }
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Cursor, StoreError};
+use super::{Cursor, StoreError, TrustOutcome, TrustOutcomes, trust_outcome};
 use crate::{
     clock::{UnixTime, rfc3339},
     registry::{ChangeRecord, is_default},
@@ -103,9 +103,23 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
     /// # Errors
     /// [`StoreError`]
     async fn newest_of(&self, clients: &[ClientId], limit: u32) -> Result<Vec<String>, StoreError>;
+
+    /// What this trust made of JWTs ([`DecisionIndex::trusts`]), among the newest [`LOOKED_THROUGH`]
+    /// decisions, of those that are not older than `since`: all are counted, and of those against the
+    /// JWT the newest `limit` are told.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn outcomes_of(
+        &self,
+        trust: &Name,
+        since: Option<UnixTime>,
+        limit: u32,
+    ) -> Result<TrustOutcomes, StoreError>;
 }
 
-/// Most decisions that are looked through for groups of refusals: so there is an end to it.
+/// Most decisions that are looked through for groups of refusals, and for reports of trusts: so there
+/// is an end to it.
 pub const LOOKED_THROUGH: u32 = 100_000;
 /// Most refusals that are grouped.
 pub const GROUPED: u32 = 20_000;
@@ -292,6 +306,8 @@ pub struct DecisionIndex {
     pub subject: Option<String>,
     /// The name of the endpoint.
     pub endpoint: Option<String>,
+    /// The trusts that were asked, and what each made of the JWT.
+    pub trusts: Vec<(Name, TrustOutcome)>,
 }
 
 impl DecisionIndex {
@@ -309,6 +325,7 @@ impl DecisionIndex {
             trust: None,
             subject: None,
             endpoint: None,
+            trusts: Vec::new(),
         }
     }
 
@@ -331,6 +348,7 @@ impl DecisionIndex {
             trust: decision.trust.as_ref().map(|check| check.trust.to_string()),
             subject: decision.subject.as_ref().map(SubjectId::to_string),
             endpoint: Some(decision.endpoint.to_string()),
+            trusts: trust_outcome::named(decision),
             ..Self::new(decision.id.to_string(), decision.at)
         }
     }

@@ -24,6 +24,7 @@ mod replay;
 mod role;
 mod statistics;
 mod subject;
+mod trust_outcome;
 
 pub use artifact::{
     Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, GroupId,
@@ -52,6 +53,7 @@ pub use statistics::{
     StatisticsStore,
 };
 pub use subject::SubjectSource;
+pub use trust_outcome::{TrustOutcome, TrustOutcomes};
 
 /// Everything an authorization server needs of one backend.
 pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + Artifacts {}

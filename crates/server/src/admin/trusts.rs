@@ -175,7 +175,7 @@ impl Operation for ReportTrust {
     const ROUTE: Route = Route::get(
         "/trusts/{trust}/report",
         "report_trust",
-        "Count what a trust took and would have taken, and why not, from the decisions that are kept",
+        "Count what a trust took and would have taken, and why not, among the newest decisions",
     )
     .long()
     .sparingly();

@@ -55,7 +55,7 @@ pub enum Registered {
     /// Say of every rule and every trust whether a JWT keeps it, without using it up; exit 1 if it
     /// would get nothing
     Test(tried::Test),
-    /// Count what a trust took and would have taken, and why not, from the decisions that are kept
+    /// Count what a trust took and would have taken, and why not, among the newest decisions
     Report(report::Report),
     /// Take no JWT by this trust from the next request on
     Disable(Named),

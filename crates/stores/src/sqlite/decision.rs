@@ -7,9 +7,9 @@ use grantor::{
     server::{Decision, DecisionLog},
     storage::{
         DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage,
-        Logged as _, RefusalGroup, RefusalGroups, Start, StoreError,
+        Logged as _, RefusalGroup, RefusalGroups, Start, StoreError, TrustOutcome, TrustOutcomes,
     },
-    types::{ClientId, Rule},
+    types::{ClientId, Name, Rule},
 };
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 
@@ -20,8 +20,8 @@ use super::{
 use crate::{Retention, waiting::DecisionRow};
 
 /// Columns of a row that are written.
-const COLUMNS: usize = 13;
-const NAMES: &str = "id, at, refused, rule, party, client, issuer, claimed_issuer, trust, subject, endpoint, record, total";
+const COLUMNS: usize = 14;
+const NAMES: &str = "id, at, refused, rule, party, client, issuer, claimed_issuer, trust, subject, endpoint, trusts, record, total";
 /// Rows in a statement: one for several costs less than several.
 const ROWS: [usize; 3] = [16, 4, 1];
 
@@ -40,6 +40,7 @@ fn columns<'r>(
         trust,
         subject,
         endpoint,
+        trusts,
     ] = decision.texts();
     [
         id,
@@ -53,6 +54,7 @@ fn columns<'r>(
         trust,
         subject,
         endpoint,
+        trusts,
         &decision.record,
         total,
     ]
@@ -161,6 +163,61 @@ impl DecisionStore for SqliteStore {
         let read = move |connection: &Connection| Ok(newest_of(connection, &clients, limit)?);
         self.0.lists.read(read).await
     }
+
+    async fn outcomes_of(
+        &self,
+        trust: &Name,
+        since: Option<UnixTime>,
+        limit: u32,
+    ) -> Result<TrustOutcomes, StoreError> {
+        let trust = format!(":{trust} ");
+        let since = since.map_or(i64::MIN, UnixTime::millis);
+        let read =
+            move |connection: &Connection| Ok(outcomes_of(connection, &trust, since, limit)?);
+        self.0.lists.read(read).await
+    }
+}
+
+/// What a trust made of JWTs: `trust` is its name as the column has it.
+fn outcomes_of(
+    connection: &Connection,
+    trust: &str,
+    since: i64,
+    limit: u32,
+) -> rusqlite::Result<TrustOutcomes> {
+    // Both are found in the index, and records are read of those alone that are told.
+    let found = "FROM decision INDEXED BY decision_in_order
+        WHERE instr(trusts, ?1) > 0 AND at >= ?2 AND sequence > (SELECT coalesce(max(sequence), 0) FROM decision) - ?3";
+    let letter = "substr(trusts, instr(trusts, ?1) - 1, 1)";
+    let count = format!("SELECT {letter} AS letter, count(*) {found} GROUP BY letter");
+    let newest = format!(
+        "SELECT record FROM decision WHERE sequence IN (
+            SELECT sequence {found} AND instr(?4, {letter}) > 0 ORDER BY sequence DESC LIMIT ?5
+        ) ORDER BY sequence DESC"
+    );
+    let mut outcomes = TrustOutcomes::default();
+    let mut statement = connection.prepare_cached(&count)?;
+    let mut rows = statement.query((trust, since, LOOKED_THROUGH))?;
+    while let Some(row) = rows.next()? {
+        let letter: String = row.get(0)?;
+        let mut all = TrustOutcome::ALL.into_iter();
+        if let Some(outcome) = all.find(|outcome| letter.starts_with(outcome.letter())) {
+            let count: i64 = row.get(1)?;
+            outcomes.counts.insert(outcome, count.unsigned_abs());
+        }
+    }
+    // Where there are no more, the search has found its end.
+    let limit = outcomes.all_against().min(limit.into());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let against = TrustOutcome::ALL.into_iter();
+    let against = against.filter(|outcome| outcome.is_against());
+    let against: String = against.map(TrustOutcome::letter).collect();
+    let mut statement = connection.prepare_cached(&newest)?;
+    let found = statement.query_map((trust, since, LOOKED_THROUGH, against, limit), |row| {
+        row.get(0)
+    })?;
+    outcomes.against = found.collect::<Result<_, _>>()?;
+    Ok(outcomes)
 }
 
 /// The newest decisions of clients.
@@ -325,6 +382,7 @@ mod tests {
     use std::time::Duration;
 
     use grantor_testkit::wait;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{sqlite::Options, waiting::tests::row};
@@ -375,6 +433,48 @@ mod tests {
         // At one commit in 200 ms it would take four seconds.
         let limit = Duration::from_secs(3);
         wait::blocking::within(limit, "all are recorded", || count() >= 10_000);
+    }
+
+    /// MA38: a report counts what was recorded before it had a column as what is recorded with it.
+    #[test]
+    fn what_trusts_made_of_jwts_is_read_from_earlier_records() {
+        let decision = |outcome: &Value| {
+            let row = |verdict| json!({"rule": "pin", "claim": "team", "expected": "web", "got": "ops", "verdict": verdict});
+            let check = |trust, rows: Value| json!({"trust": trust, "client": "a", "mode": "on", "rows": rows});
+            let (takes, takes_not) = (json!([row("pass")]), json!([row("pass"), row("fail")]));
+            let mut aside = check("aside", takes_not.clone());
+            aside["set_aside"] = json!("off");
+            let record = json!({
+                "id": "GUh6hQcaTtaH2WdpMNzYNA", "at": 1_800_000_000_000_i64, "endpoint": "token", "outcome": outcome, "issuer": "idp",
+                "trust": check("ci", takes.clone()),
+                "shadows": [check("next", takes.clone()), check("last", takes_not.clone()), check("rowless", json!([])), aside],
+                "explanation": {"usage": "grant", "checks": [], "keys": [], "other_keys": 0, "other_trusts": 0,
+                    "trusts": [check("next", takes_not.clone()), check("other", takes_not), check("both", takes), aside]},
+            });
+            Decision::read(&record.to_string()).expect("a decision")
+        };
+        let connection = Connection::open_in_memory().expect("a database");
+        let before = "CREATE TABLE decision (sequence INTEGER PRIMARY KEY, at, refused, rule, party, client, issuer,
+            claimed_issuer, trust, subject, endpoint, record); CREATE INDEX decision_in_order ON decision (sequence);";
+        connection.execute_batch(before).expect("a table");
+        let refused = json!({"outcome": "refused", "error": "invalid_grant", "rule": "trust", "cause": "other"});
+        let undecided = json!({"outcome": "undecided"});
+        let rows = [json!({"outcome": "granted"}), refused, undecided]
+            .map(|outcome| DecisionRow::new(&decision(&outcome)));
+        for row in &rows {
+            let insert = "INSERT INTO decision (issuer, record) VALUES ('idp', ?)";
+            connection.execute(insert, [&row.record]).expect("inserted");
+        }
+        let migration = include_str!("../../migrations/sqlite/0028_trust_outcomes.sql");
+        connection.execute_batch(migration).expect("migrated");
+        let mut statement = connection
+            .prepare("SELECT trusts FROM decision ORDER BY sequence")
+            .expect("a statement");
+        let trusts = statement.query_map([], |row| row.get(0)).expect("rows");
+        let trusts: Vec<Option<String>> = trusts.map(|trusts| trusts.expect("a row")).collect();
+        assert_eq!(trusts, rows.map(|row| row.trusts));
+        let granted = trusts[0].as_deref();
+        assert_eq!(granted, Some(" G:next K:last K:rowless g:ci r:other "));
     }
 
     #[tokio::test]

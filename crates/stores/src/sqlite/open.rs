@@ -92,6 +92,9 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
         "../../migrations/sqlite/0026_subject_name.sql"
     )),
     M::up(include_str!("../../migrations/sqlite/0027_key_ends.sql")),
+    M::up(include_str!(
+        "../../migrations/sqlite/0028_trust_outcomes.sql"
+    )),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -18,7 +18,7 @@ use grantor::{
         Change, DecisionFilter, DecisionStore as _, List, Log, Logged, Page, Registries, Registry,
         Start,
     },
-    types::AuthMethod,
+    types::{AuthMethod, Name},
 };
 use grantor_stores::sqlite::SqliteStore;
 use grantor_testkit::rows::{self, CLIENTS, DECISIONS, PERMISSIONS, SUBJECTS, fill};
@@ -426,6 +426,31 @@ async fn ma38_refusals_are_grouped_in_less_than_50_ms() {
             if time > MOST {
                 slow.push((parties, asked));
             }
+        }
+    }
+    assert!(slow.is_empty(), "more than {MOST:?}: {slow:?}");
+}
+
+/// MA38: of a trust that took all JWTs, of one that took none, and of one that was hardly asked.
+#[tokio::test]
+#[ignore = "a measurement: .ci/nightly, on a quiet machine"]
+async fn ma38_a_trust_is_reported_in_less_than_50_ms() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    drop(open(directory.path()));
+    let connection = Connection::open(directory.path().join("grantor.db"));
+    let connection = connection.expect("a connection");
+    fill(&connection, 100_000, DECISIONS);
+    let asked = "UPDATE decision SET trusts = ' g:all R:none ' || iif(sequence = 5, 'r:one ', '')";
+    connection.execute(asked, []).expect("asked");
+    let store = open(directory.path());
+    let mut slow = Vec::new();
+    for trust in ["all", "none", "one", "nobody"] {
+        let name = Name::parse(trust).expect("a name");
+        let (found, time) = median(async || store.outcomes_of(&name, None, 256).await).await;
+        let found = found.expect("outcomes");
+        println!("{trust}: {:?} in {time:?}", found.counts);
+        if time > MOST {
+            slow.push(trust);
         }
     }
     assert!(slow.is_empty(), "more than {MOST:?}: {slow:?}");

@@ -10,7 +10,7 @@ use crate::{
     server::{Decision, Outcome, Request},
     storage::{
         Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, LogPage, RefusalGroup,
-        RefusalGroups, Start, StoreError,
+        RefusalGroups, Start, StoreError, TrustOutcome,
     },
     types::{ErrorCode, Name, Rule},
 };
@@ -32,6 +32,7 @@ macro_rules! log_suite {
             decisions_are_read_backwards_from_a_place
             refusals_are_grouped_by_rule_and_party
             the_newest_decisions_of_some_clients_are_found
+            what_trusts_made_of_jwts_is_counted
             a_cursor_of_something_else_is_refused
         }
     };
@@ -380,6 +381,73 @@ pub async fn the_newest_decisions_of_some_clients_are_found<S: DecisionStore>(
     assert_eq!(found(&["a", "c"], 2).await, of(&[3, 2]));
     assert_eq!(found(&["%"], 9).await, of(&[4]));
     assert_eq!(found(&[], 9).await, of(&[]));
+}
+
+/// A JWT that the trust `ci` was asked about at this time, with the shadow `next` and the trust `off`
+/// that was set aside.
+fn asked(time: u64, is_granted: bool, would_take: bool) -> Decision {
+    let verdict = |holds| if holds { "pass" } else { "fail" };
+    let row = |holds| json!({"rule": "pin", "claim": "team", "expected": "web", "got": "ops", "verdict": verdict(holds)});
+    let check = |trust: &str, mode, holds| json!({"trust": trust, "client": "a", "mode": mode, "rows": [row(holds)]});
+    let mut decision = match is_granted {
+        true => granted("a"),
+        false => refused("a", Rule::Trust, NOW),
+    };
+    decision.at = at(time);
+    let mut record: serde_json::Value = serde_json::from_str(&decision.record()).expect("JSON");
+    let mut off = check("off", "off", false);
+    off["set_aside"] = json!("off");
+    record["issuer"] = json!("idp");
+    record["shadows"] = json!([check("next", "shadow", would_take)]);
+    match is_granted {
+        true => record["trust"] = check("ci", "on", true),
+        false => {
+            record["explanation"] = json!({"usage": "grant", "checks": [], "keys": [], "other_keys": 0,
+                "trusts": [check("ci", "on", false), off], "other_trusts": 0});
+        }
+    }
+    Decision::read(&record.to_string()).expect("a decision")
+}
+
+/// Each trust that was asked, also where another took the JWT; the newest that it turned away, first.
+pub async fn what_trusts_made_of_jwts_is_counted<S: DecisionStore>([one, other]: Two<S>) {
+    let mut recorded = vec![record(&*one, &granted("a")).await];
+    for (time, is_granted, would_take) in [
+        (1, true, true),
+        (2, true, false),
+        (3, false, true),
+        (4, false, false),
+        (5, false, false),
+    ] {
+        recorded.push(record(&*one, &asked(time, is_granted, would_take)).await);
+    }
+    let found = async |trust: &str, since: Option<u64>| {
+        let trust = Name::parse(trust).expect("a name");
+        let found = other.outcomes_of(&trust, since.map(at), 2).await;
+        let found = found.expect("outcomes");
+        let counts: Vec<_> = found.counts.into_iter().collect();
+        let against = found.against.iter().map(|document| {
+            let read: serde_json::Value = serde_json::from_str(document).expect("JSON");
+            read["id"].as_str().expect("an id").to_owned()
+        });
+        (counts, against.collect::<Vec<_>>())
+    };
+    let of = |places: [usize; 2]| places.map(|place| recorded[place].clone()).to_vec();
+    let counts = vec![(TrustOutcome::Granted, 2), (TrustOutcome::Refused, 3)];
+    assert_eq!(found("ci", None).await, (counts, of([5, 4])));
+    let shadow = vec![
+        (TrustOutcome::WouldGrant, 1),
+        (TrustOutcome::WouldLetIn, 1),
+        (TrustOutcome::WouldRefuse, 2),
+        (TrustOutcome::WouldKeepOut, 1),
+    ];
+    assert_eq!(found("next", None).await, (shadow, of([5, 4])));
+    let late = vec![(TrustOutcome::WouldRefuse, 1)];
+    let newest = vec![recorded[5].clone()];
+    assert_eq!(found("next", Some(5)).await, (late, newest));
+    for nobody in ["off", "n", "ext", "ci2"] {
+        assert_eq!(found(nobody, None).await, (Vec::new(), Vec::new()));
+    }
 }
 
 /// A cursor comes from outside where a page is asked for by a request.

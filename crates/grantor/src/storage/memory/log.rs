@@ -6,14 +6,15 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, lock};
 use crate::{
+    clock::UnixTime,
     registry::ChangeRecord,
     server::{Decision, DecisionLog},
     storage::{
         ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED,
         LOOKED_THROUGH, List, Log, LogPage, Logged as _, RefusalGroup, RefusalGroups, Start,
-        StoreError,
+        StoreError, TrustOutcomes,
     },
-    types::ClientId,
+    types::{ClientId, Name},
 };
 
 /// Most records of a log that are kept.
@@ -111,6 +112,28 @@ impl DecisionStore for MemoryStore {
         };
         let found = newest.filter(is_of).take(limit as usize);
         Ok(found.map(|kept| kept.document.clone()).collect())
+    }
+
+    async fn outcomes_of(
+        &self,
+        trust: &Name,
+        since: Option<UnixTime>,
+        limit: u32,
+    ) -> Result<TrustOutcomes, StoreError> {
+        let decisions = lock(&self.decisions);
+        let newest = decisions.kept.iter().rev().take(LOOKED_THROUGH as usize);
+        let mut found = TrustOutcomes::default();
+        for kept in newest.filter(|kept| since.is_none_or(|since| kept.index.at >= since)) {
+            let mut trusts = kept.index.trusts.iter();
+            let Some((_, outcome)) = trusts.find(|(name, _)| name == trust) else {
+                continue;
+            };
+            *found.counts.entry(*outcome).or_default() += 1;
+            if outcome.is_against() && found.against.len() < limit as usize {
+                found.against.push(kept.document.clone());
+            }
+        }
+        Ok(found)
     }
 }
 

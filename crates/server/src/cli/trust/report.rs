@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Count what a trust took and would have taken, and why not, from the decisions that are kept
+/// Count what a trust took and would have taken, and why not, among the newest decisions
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor trust create next --from github --pin repository_owner_id=123456 --shadow
@@ -46,8 +46,16 @@ impl Report {
 
 fn text(report: &TrustReport) -> String {
     let mut lines = vec![match report.since {
-        Some(since) => format!("trust {} since {}", report.trust, time(since)),
-        None => format!("trust {}, of all decisions that are kept", report.trust),
+        Some(since) => format!(
+            "trust {} since {}, among the newest {} decisions",
+            report.trust,
+            time(since),
+            report.looked_through
+        ),
+        None => format!(
+            "trust {}, among the newest {} decisions",
+            report.trust, report.looked_through
+        ),
     }];
     if report.granted + report.refused > 0 {
         lines.push(format!(
@@ -67,6 +75,9 @@ fn text(report: &TrustReport) -> String {
     if !report.reasons.is_empty() {
         let head = ["COUNT", "WHY NOT", "CLAIM", "EXPECTED", "GOT", "LAST SEEN"];
         lines.push(String::new());
+        if report.explained < report.not_taken() {
+            lines.push(format!("why not, of the newest {}:", report.explained));
+        }
         lines.push(table(&report.reasons, &head, row));
     }
     lines.join("\n")

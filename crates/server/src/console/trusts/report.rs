@@ -15,7 +15,7 @@ use crate::{
         trusts::{ReportQuery, ReportTrust},
     },
     console::{Error, Page, Route, Section, Shell, Visit},
-    pages::{Markup, Named, markup},
+    pages::{Markup, Named, count},
 };
 
 /// What a trust took, and would have taken.
@@ -29,6 +29,8 @@ struct View {
     trail: Vec<(String, String)>,
     heading: Markup,
     about: Markup,
+    /// Of how many the reasons are, where they are not of all.
+    newest: Option<Markup>,
     reasons: Vec<(TrustReason, String)>,
     report: TrustReport,
 }
@@ -44,6 +46,8 @@ impl Page for ReportPage {
         let report = visit.ask(asked).await?;
         let words = Words(visit.language());
         let name = name.as_str();
+        let shown = |number| count(number, visit.language());
+        let most = shown(report.looked_through.into());
         let reason = |reason: TrustReason| {
             let last = reason
                 .last_seen
@@ -57,9 +61,11 @@ impl Page for ReportPage {
             ],
             heading: words.report_of(Named(name)),
             about: match report.since {
-                Some(since) => words.report_since(&visit.moment(since)),
-                None => markup(words.report_about()),
+                Some(since) => words.report_since(&most, &visit.moment(since)),
+                None => words.report_about(&most),
             },
+            newest: (report.explained < report.not_taken())
+                .then(|| words.reasons_of(&shown(report.explained))),
             reasons: report.reasons.iter().cloned().map(reason).collect(),
             words,
             shell: visit.shell(),

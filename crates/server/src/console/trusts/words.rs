@@ -68,8 +68,8 @@ words! {
     report: "Report", "Rapport";
     look_at_report: "What it took and would have taken", "Ce qu'elle a accepté et aurait accepté";
     report_of(name: Named<'_>): "What {name} took", "Ce que {name} a accepté";
-    report_about: "Counted from the decisions that are kept.", "Compté d'après les décisions conservées.";
-    report_since(when: &str): "Counted from the decisions that are kept, since {when}.", "Compté d'après les décisions conservées, depuis le {when}.";
+    report_about(most: &str): "Counted among the newest {most} decisions.", "Compté parmi les {most} décisions les plus récentes.";
+    report_since(most: &str, when: &str): "Counted among the newest {most} decisions, since {when}.", "Compté parmi les {most} décisions les plus récentes, depuis le {when}.";
     granted: "Taken", "Acceptés";
     refused: "Not taken, and by no other trust", "Non acceptés, ni par une autre confiance";
     would_grant: "Would have been taken, as a shadow", "Auraient été acceptés, comme ombre";
@@ -77,6 +77,7 @@ words! {
     would_refuse: "Would not have been taken, as a shadow", "N'auraient pas été acceptés, comme ombre";
     would_keep_out: "of these, granted in fact: it would keep them out", "dont acceptés en fait : elle les écarterait";
     reasons: "Why not", "Pourquoi non";
+    reasons_of(newest: &str): "Of the newest {newest} that it did not take, or would not have taken.", "Des {newest} derniers qu'elle n'a pas acceptés, ou n'aurait pas acceptés.";
     no_reasons: "No JWT was turned away. Good.", "Aucun JWT n'a été refusé. Tant mieux.";
     claim: "Claim", "Claim";
     condition: "Condition", "Condition";
