@@ -15,7 +15,6 @@ mod help;
 mod issuers;
 mod last;
 mod list;
-mod notice;
 mod once;
 mod operators;
 mod overview;
@@ -52,7 +51,6 @@ pub use self::{
     count::Count,
     error::Error,
     list::{FewScopes, ListQuery, Pager, Table, address, days_from},
-    notice::Notice,
     once::Once,
     page::{Done, Form, Page},
     pick::Pick,
@@ -63,6 +61,7 @@ pub use self::{
     typed::{Members, Typed},
     visit::Visit,
 };
+pub use crate::pages::Notice;
 use crate::{
     admin::SPARINGLY, backend::Backend, config::Config, pages::Desk, throttle::RequestBudgets,
 };

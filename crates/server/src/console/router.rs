@@ -16,8 +16,7 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
-    Console, Done, Error, Notice, Typed, Visit,
-    notice::DONE,
+    Console, Done, Error, Typed, Visit,
     page::Leaf,
     problem::{Outside, Problem},
     typed::{OVERRIDE, REASON, STATE, TICKET},
@@ -27,7 +26,8 @@ use super::{
 use crate::{
     admin::{self, Administration, CLOCK, Slug, name_of, revision_of},
     pages::{
-        BrowserSecret, Choice, Coded, HELD, Language, Markup, TO, Visitor, Waiting, html, markup,
+        BrowserSecret, Choice, Coded, DONE, HELD, Language, Markup, Notice, TO, Visitor, Waiting,
+        html, markup,
     },
 };
 
@@ -402,9 +402,7 @@ fn reason(typed: &Typed) -> Result<Option<String>, Error> {
 
 /// On to another page of the console, which says what happened to the browser with this secret.
 fn go(visit: &Visit, secret: &BrowserSecret, path: &str, notice: &Notice) -> Response<Body> {
-    let notice = notice.sealed(visit.context(), secret);
-    let joint = if path.contains('?') { '&' } else { '?' };
-    html::see_other(&format!("{path}{joint}{DONE}={notice}"))
+    html::see_other(&notice.on(path, visit.context(), secret))
 }
 
 /// What an operator is told: a heading and a sentence.

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::{Error, ListQuery, notice::DONE};
+use super::{Error, ListQuery};
 use crate::{
     admin::{Content, Problem, Slug},
     cli::parse::duration,
-    pages::{HELD, Language, time::moment},
+    pages::{DONE, HELD, Language, time::moment},
 };
 
 /// The field of a form's ticket.

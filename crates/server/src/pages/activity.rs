@@ -17,9 +17,10 @@ use grantor::{
 use http::Method;
 
 use super::{
-    Named,
+    Named, Notice,
     desk::Desk,
     html::{self, Frame, apart},
+    markup,
     me::{nobody, person, sign_in_first},
     refusal::refused,
     time::{distance, minute},
@@ -254,7 +255,10 @@ impl NotMePage {
         desk.check_form(context, request, NOT_ME, &visitor)?;
         decision.is_by(&session.subject.id);
         let secret = desk.sessions.end_others(context, session).await?;
-        let response = html::see_other(&format!("{}?ended", desk.site.path("me")));
+        let words = desk.frame(request, NOT_ME).words();
+        let notice = Notice::of(markup(words.others_ended()));
+        let place = notice.on(&desk.site.path("me"), context, &secret);
+        let response = html::see_other(&place);
         let cookie = secret.set(&desk.site);
         Ok(Answer::new(html::with_cookie(response, cookie)))
     }

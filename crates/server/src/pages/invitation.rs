@@ -19,9 +19,10 @@ use grantor::{
 use http::Method;
 
 use super::{
-    BrowserSecret, Named,
+    BrowserSecret, Named, Notice,
     desk::{Desk, Visitor, busy, is_busy},
     html::{self, Frame, with_cookie},
+    markup,
     refusal::refused,
     words::Words,
 };
@@ -138,9 +139,8 @@ impl InvitationPage {
         // Behind the change, so that nobody comes in by the password of before.
         self.end_others(context, &subject, invitation.recover)
             .await?;
-        let next = self.next(&invitation);
-        self.begin(context, &visitor, (&subject, proof), &next)
-            .await
+        let next = self.next(request, &invitation);
+        self.begin(context, &visitor, (&subject, proof), next).await
     }
 
     /// C093: with another password all sessions end. C083: where the person recovers, whoever had a
@@ -192,13 +192,20 @@ impl InvitationPage {
         Ok(())
     }
 
-    /// Where one comes to who has accepted.
-    pub(super) fn next(&self, invitation: &Invitation) -> String {
+    /// Where one comes to who has accepted, and what is said there.
+    pub(super) fn next(
+        &self,
+        request: &Request,
+        invitation: &Invitation,
+    ) -> (String, Option<Notice>) {
         let desk = &self.0;
-        match (desk.kind, invitation.recover) {
-            (SessionKind::Person, true) => desk.site.path("me") + "?recovered",
-            (SessionKind::Person, false) => desk.site.path("me"),
-            (SessionKind::Console, _) => desk.site.path("console/account"),
+        let recovered = || {
+            let words = desk.frame(request, "").words();
+            Notice::of(markup(words.recovered()))
+        };
+        match desk.kind {
+            SessionKind::Person => (desk.site.path("me"), invitation.recover.then(recovered)),
+            SessionKind::Console => (desk.site.path("console/account"), None),
         }
     }
 
@@ -207,12 +214,16 @@ impl InvitationPage {
         context: &Context,
         visitor: &Visitor,
         (subject, proof): (&Subject, Proof),
-        next: &str,
+        (path, notice): (String, Option<Notice>),
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let before = visitor.secret.as_ref();
         let secret = desk.sessions.begin(context, before, subject, proof).await?;
-        let response = html::see_other(next);
+        let place = match notice {
+            Some(notice) => notice.on(&path, context, &secret),
+            None => path,
+        };
+        let response = html::see_other(&place);
         Ok(Answer::new(with_cookie(response, secret.set(&desk.site))))
     }
 

@@ -8,16 +8,14 @@ use grantor::{
     clock::UnixTime,
     registry::{Client, ConsentPolicy, Origin, Permission, PermissionId, Subject},
     server::{
-        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, SealKind,
-        authorization,
+        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, authorization,
     },
     types::{ClientId, ErrorCode, GrantType, Rule},
 };
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    BrowserSecret, Language, Named,
+    BrowserSecret, DONE, Language, Named, Notice,
     desk::{Desk, Visitor},
     html::{self, Frame, apart},
     markup,
@@ -33,8 +31,6 @@ use crate::person::Seen;
 const SEEN: &str = "seen";
 /// The form of withdrawing.
 const WITHDRAW: &str = "withdraw";
-/// What the list says on top after a form.
-const DONE: SealKind = SealKind::new("grantor:done");
 
 /// The list of who may act for a person.
 pub struct OwnPage(pub Arc<Desk>);
@@ -53,11 +49,7 @@ struct View {
     subject: String,
     signout: String,
     ticket: String,
-    done: Option<Withdrawn>,
-    /// Whether the person has just come back by a link.
-    recovered: bool,
-    /// Whether all other sessions have just ended.
-    ended: bool,
+    done: Option<Notice>,
     /// When a refresh token was sent twice, until the person says that they have seen it.
     reused: Option<(String, String)>,
     activity: String,
@@ -86,13 +78,6 @@ struct WithdrawView {
     me: String,
 }
 
-/// What was withdrawn, on the way to the list.
-#[derive(Serialize, Deserialize)]
-struct Withdrawn {
-    client: String,
-    until: String,
-}
-
 /// Somebody who is signed in.
 pub fn person(visitor: &Visitor) -> Option<(&Subject, &BrowserSecret)> {
     let (session, secret) = visitor.session.as_ref().zip(visitor.secret.as_ref())?;
@@ -102,6 +87,12 @@ pub fn person(visitor: &Visitor) -> Option<(&Subject, &BrowserSecret)> {
 /// On to where one signs in.
 pub fn sign_in_first(desk: &Desk) -> Answer {
     Answer::new(html::see_other(&desk.site.path("signin")))
+}
+
+/// What was done, on top of the page that an action led to.
+pub fn done(context: &Context, request: &Request, secret: &BrowserSecret) -> Option<Notice> {
+    let sealed = request.query(DONE)?;
+    Notice::open(context, secret, sealed)
 }
 
 /// Nobody is signed in at the browser that sent a form.
@@ -296,16 +287,13 @@ impl Endpoint for OwnPage {
         };
         decision.is_by(&subject.id);
         decision.waits();
-        let done = request.query("done");
         let frame = desk.frame(request, "me");
         let view = View {
             words: frame.words(),
             subject: subject.id.to_string(),
             signout: desk.site.path("signout"),
             ticket: desk.ticket(context, sign_out::ACTION, secret),
-            done: done.and_then(|done| context.seals().open(DONE, secret.expose(), done)),
-            recovered: request.uri().query() == Some("recovered"),
-            ended: request.uri().query() == Some("ended"),
+            done: done(context, request, secret),
             reused: self.reused(context, subject, secret).await?,
             activity: desk.site.path("me/activity"),
             ways: desk.site.path("me/signin"),
@@ -391,15 +379,12 @@ impl WithdrawPage {
         let actor = authorization::actor(request, subject, decision);
         let permissions = &desk.registry.permissions;
         permissions.delete(&permission.id(), &actor).await?;
-        let done = Withdrawn {
-            client: client.metadata().shown_name().to_owned(),
-            until: minute(self.last_end(context.now())),
-        };
-        let done = context.seals().seal(DONE, secret.expose(), &done);
-        let place = desk.site.path("me");
-        Ok(Answer::new(html::see_other(&format!(
-            "{place}?done={done}"
-        ))))
+        let words = desk.frame(request, "me/withdraw").words();
+        let until = minute(self.last_end(context.now()));
+        let name = Named(client.metadata().shown_name());
+        let notice = Notice::of(words.no_longer_acts(name, &until));
+        let place = notice.on(&desk.site.path("me"), context, secret);
+        Ok(Answer::new(html::see_other(&place)))
     }
 
     /// When the last token that may have been given out ends.

@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use grantor::{
     registry::CredentialId,
     server::{
-        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, authorization,
+        Answer, Body, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+        authorization,
     },
     types::{DisplayName, ErrorCode, Rule},
 };
-use http::Method;
+use http::{Method, Response};
 
 use super::{
-    BrowserSecret, Link, Markup, Named, TO, Waiting,
+    BrowserSecret, Link, Markup, Named, Notice, TO, Waiting,
     desk::{Desk, Visitor, busy, is_busy},
     html::{self, Frame, apart, with_cookie},
     markup,
-    me::{nobody, sign_in_first},
+    me::{done, nobody, person, sign_in_first},
     passkey::{options, passkeys},
     refusal::refused,
     time::{day, distance, minute},
@@ -48,7 +49,7 @@ struct View {
     me: String,
     ticket: String,
     subject: String,
-    done: Option<Markup>,
+    done: Option<Notice>,
     fault: Option<String>,
     /// Whether that is the password's.
     is_password_wrong: bool,
@@ -144,7 +145,7 @@ impl WaysPage {
             me: desk.site.path("me"),
             ticket: desk.ticket(context, WAYS, secret),
             subject: subject.id.to_string(),
-            done: done(words, request),
+            done: done(context, request, secret),
             is_password_wrong: matches!(fault, Some((Rule::Password, _))),
             fault: fault.map(|(_, text)| text),
             removing,
@@ -195,10 +196,15 @@ impl WaysPage {
                 self.add_passkey(context, request, &visitor, session, decision)
                     .await
             }
-            Some(Wish::Remove) => self.remove_passkey(request, session, decision).await,
+            Some(Wish::Remove) => {
+                self.remove_passkey(context, request, &visitor, decision)
+                    .await
+            }
             Some(Wish::EndOthers) => {
                 let secret = desk.sessions.end_others(context, session).await?;
-                Ok(self.back("ended", Some(&secret)))
+                let words = desk.frame(request, WAYS).words();
+                let back = self.back(context, words.others_ended(), &secret);
+                Ok(Answer::new(with_cookie(back, secret.set(&desk.site))))
             }
             None => Err(unfit(Rule::Form, "the form does nothing that is known")),
         }
@@ -231,7 +237,8 @@ impl WaysPage {
         desk.sessions.end_all(context, subject).await?;
         let before = visitor.secret.as_ref();
         let secret = desk.sessions.begin(context, before, subject, proof).await?;
-        Ok(self.back("password", Some(&secret)))
+        let back = self.back(context, words.password_is_set(), &secret);
+        Ok(Answer::new(with_cookie(back, secret.set(&desk.site))))
     }
 
     async fn add_passkey(
@@ -259,16 +266,19 @@ impl WaysPage {
         let actor = authorization::actor(request, subject, decision);
         let made = passkeys.make_in_session(&page, &desk.sessions, new, &actor);
         made.await.map_err(|error| error.at_change(words))?;
-        Ok(self.back("added", None))
+        let back = self.back(context, words.passkey_added(), browser);
+        Ok(Answer::new(back))
     }
 
     async fn remove_passkey(
         &self,
+        context: &Context,
         request: &Request,
-        session: &Session,
+        visitor: &Visitor,
         decision: &Decision,
     ) -> Result<Answer, Refusal> {
-        let (desk, subject) = (&self.0, &session.subject);
+        let desk = &self.0;
+        let (subject, browser) = person(visitor).ok_or_else(nobody)?;
         let id = request.parameter("passkey").unwrap_or_default();
         let words = desk.frame(request, WAYS).words();
         let unknown = |_| PasskeyError::Unknown.at_change(words);
@@ -276,29 +286,15 @@ impl WaysPage {
         let actor = authorization::actor(request, subject, decision);
         let removed = passkeys(desk)?.remove(subject, &id, &actor);
         removed.await.map_err(|error| error.at_change(words))?;
-        Ok(self.back("removed", None))
+        let back = self.back(context, words.passkey_removed(), browser);
+        Ok(Answer::new(back))
     }
 
-    /// The page again, which says what was done; under another secret if the session began anew.
-    fn back(&self, done: &str, secret: Option<&BrowserSecret>) -> Answer {
-        let site = &self.0.site;
-        let response = html::see_other(&format!("{}?done={done}", site.path(WAYS)));
-        Answer::new(match secret {
-            Some(secret) => with_cookie(response, secret.set(site)),
-            None => response,
-        })
+    /// The page again, which says what was done to the browser with this secret.
+    fn back(&self, context: &Context, done: &str, secret: &BrowserSecret) -> Response<Body> {
+        let notice = Notice::of(markup(done));
+        html::see_other(&notice.on(&self.0.site.path(WAYS), context, secret))
     }
-}
-
-/// What was done, on top of the page.
-fn done(words: Words, request: &Request) -> Option<Markup> {
-    Some(markup(match request.query("done")? {
-        "password" => words.password_is_set(),
-        "added" => words.passkey_added(),
-        "removed" => words.passkey_removed(),
-        "ended" => words.others_ended(),
-        _ => return None,
-    }))
 }
 
 fn unfit(rule: Rule, text: &'static str) -> Refusal {

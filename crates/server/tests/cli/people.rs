@@ -347,6 +347,37 @@ fn c063_all_other_sessions_of_a_person_end_by_a_button() {
 }
 
 #[test]
+fn m114_what_was_done_is_told_to_the_browser_that_did_it_and_by_no_link_of_a_stranger() {
+    const ENDED: &str = "All other sessions have ended";
+    let here = Here::new();
+    let (mut alice, mut bob) = (here.person("alice"), here.person("bob"));
+    Browser::new(&here.server).sign_in("alice", PASSWORD);
+    let page = alice.open("/me/signin");
+    let origin = here.server.issuer.clone();
+    let sent = alice.submit_as(&doing(&page, "end"), &[], &[("Origin", &origin)]);
+    let told = sent.header("location").expect("on to a page").to_owned();
+    // The control: the browser that did it is told, on the other page of the person too.
+    let (_, done) = told.split_once("?done=").expect("what was done");
+    let on_list = format!("/me?done={done}");
+    for link in [&*told, &*on_list] {
+        assert!(alice.open(link).body.contains(ENDED), "{link}");
+        let of_another = bob.open(link);
+        assert!(has_signed_in(&of_another), "{of_another:?}");
+        assert!(!of_another.body.contains("class=\"note good\""), "{link}");
+    }
+    for link in ["/me?ended", "/me?recovered", "/me?done=ended", "/me?done="] {
+        let page = alice.open(link);
+        assert!(has_signed_in(&page), "{page:?}");
+        assert!(!page.body.contains("class=\"note good\""), "{link}");
+    }
+    for done in ["password", "added", "removed", "ended"] {
+        let page = alice.open(&format!("/me/signin?done={done}"));
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(!page.body.contains("class=\"note good\""), "{done}");
+    }
+}
+
+#[test]
 fn ca31_a_passkey_that_is_not_ones_own_is_not_there() {
     let here = Here::at(Server::start_at_localhost("[person]"));
     let mut alice = here.person("alice");

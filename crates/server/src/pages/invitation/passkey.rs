@@ -167,9 +167,9 @@ impl AcceptEndpoint {
             .await?;
         let visitor = desk.visitor(context, request.headers()).await?;
         let proof = Proof::passkey(&passkey);
-        let next = invitations.next(&invitation);
+        let next = invitations.next(request, &invitation);
         invitations
-            .begin(context, &visitor, (&subject, proof), &next)
+            .begin(context, &visitor, (&subject, proof), next)
             .await
     }
 }

@@ -4,7 +4,7 @@
 use grantor::server::{Context, SealKind};
 use serde::{Deserialize, Serialize};
 
-use crate::pages::{BrowserSecret, Markup};
+use super::{BrowserSecret, Markup};
 
 const NOTICE: SealKind = SealKind::new("grantor:notice");
 /// The parameter in which it travels.
@@ -28,7 +28,7 @@ impl Notice {
         }
     }
 
-    /// The same, with a next step: a page of the console.
+    /// The same, with a next step, which pages of the console offer.
     #[must_use]
     pub fn then(self, path: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
@@ -48,11 +48,15 @@ impl Notice {
         Some((path, text))
     }
 
-    pub(super) fn sealed(&self, context: &Context, secret: &BrowserSecret) -> String {
-        context.seals().seal(NOTICE, secret.expose(), self)
+    /// The address of a page that says it to the browser with this secret.
+    pub fn on(&self, path: &str, context: &Context, secret: &BrowserSecret) -> String {
+        let sealed = context.seals().seal(NOTICE, secret.expose(), self);
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{joint}{DONE}={sealed}")
     }
 
-    pub(super) fn open(context: &Context, secret: &BrowserSecret, text: &str) -> Option<Self> {
+    /// What a page says to the browser with this secret, if it was asked for by an address of ours.
+    pub fn open(context: &Context, secret: &BrowserSecret, text: &str) -> Option<Self> {
         context.seals().open(NOTICE, secret.expose(), text)
     }
 }
