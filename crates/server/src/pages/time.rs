@@ -59,10 +59,15 @@ pub fn hour(at: UnixTime, language: Language) -> String {
 }
 
 /// How far away a moment is: `in 9 days`, `40 minutes ago`, `just now`; in the largest unit of which
-/// there is a whole one.
+/// there is a whole one. A moment ahead is told by the minute that has begun, so that a link made for
+/// 3 days ends in 3 days for whoever reads that a second later: it is never told to be more than a
+/// minute further away than it is.
 pub fn distance(at: UnixTime, now: UnixTime, language: Language) -> String {
     let seconds = (at.millis() - now.millis()) / 1000;
-    let far = seconds.abs();
+    let far = match seconds {
+        MINUTE.. => (seconds + MINUTE - 1) / MINUTE * MINUTE,
+        _ => seconds.abs(),
+    };
     let (count, units) = match far {
         0..MINUTE => return just_now(language).to_owned(),
         MINUTE..HOUR => (far / MINUTE, [["minute", "minutes"], ["minute", "minutes"]]),
@@ -101,10 +106,21 @@ mod tests {
             (0, "just now", "à l'instant"),
             (59, "just now", "à l'instant"),
             (60, "in 1 minute", "dans 1 minute"),
+            (61, "in 2 minutes", "dans 2 minutes"),
+            (10 * MINUTE - 2, "in 10 minutes", "dans 10 minutes"),
+            (HOUR - 59, "in 1 hour", "dans 1 heure"),
+            (HOUR - 60, "in 59 minutes", "dans 59 minutes"),
+            (3 * DAY, "in 3 days", "dans 3 jours"),
+            (3 * DAY - 1, "in 3 days", "dans 3 jours"),
+            (3 * DAY - 59, "in 3 days", "dans 3 jours"),
+            (3 * DAY - 60, "in 2 days", "dans 2 jours"),
             (9 * DAY + 5, "in 9 days", "dans 9 jours"),
             (-40 * MINUTE, "40 minutes ago", "il y a 40 minutes"),
             (-HOUR, "1 hour ago", "il y a 1 heure"),
             (-2 * DAY, "2 days ago", "il y a 2 jours"),
+            // What is past is not told to be longer ago than it is.
+            (1 - 3 * DAY, "2 days ago", "il y a 2 jours"),
+            (1 - HOUR, "59 minutes ago", "il y a 59 minutes"),
         ] {
             let at = UnixTime::from_millis((1_000_000 + seconds) * 1000);
             assert_eq!(distance(at, now, Language::English), english);

@@ -53,7 +53,7 @@ fn m120_what_ends_is_told_where_nothing_is_left_then_and_what_can_be_done() {
     let mut console = server.console();
     let shown = attention(&mut console);
     assert!(
-        shown.contains("! Ends in 8 days The only key of lonely. Add its next key"),
+        shown.contains("! Ends in 9 days The only key of lonely. Add its next key"),
         "{shown}"
     );
     // The control: a key without an end stays, and one that is far away is no news.
