@@ -15,7 +15,7 @@ use grantor::{
 pub use self::{
     body::{ClientBody, FederatedTrust},
     create::CreateClient,
-    keys::{AddKeys, ListKeys, RemoveKey},
+    keys::{AddKeys, AddedKeys, ListKeys, RemoveKey},
     preview::PreviewClient,
     secrets::{MakeSecret, RemoveSecret, TwoSteps},
 };

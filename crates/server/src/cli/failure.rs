@@ -34,6 +34,8 @@ pub struct Failure {
     message: Option<String>,
     /// Whether something may have been changed all the same.
     may_be_done: bool,
+    /// Whether the resource was changed since the command read it.
+    is_overtaken: bool,
 }
 
 impl Failure {
@@ -43,6 +45,7 @@ impl Failure {
             code: 2,
             message: Some(message.to_string()),
             may_be_done: false,
+            is_overtaken: false,
         }
     }
 
@@ -52,6 +55,7 @@ impl Failure {
             code: 1,
             message: Some(message.to_string()),
             may_be_done: false,
+            is_overtaken: false,
         }
     }
 
@@ -63,6 +67,7 @@ impl Failure {
                 code: CLOSED_PIPE,
                 message: None,
                 may_be_done: false,
+                is_overtaken: false,
             },
             _ => Self::failed(format_args!("{what} on standard output: {error}")),
         }
@@ -74,12 +79,19 @@ impl Failure {
             code: PENDING,
             message: None,
             may_be_done: false,
+            is_overtaken: false,
         }
     }
 
     /// Whether it is certain that nothing was changed.
     pub fn is_certain(&self) -> bool {
         !self.may_be_done
+    }
+
+    /// Whether nothing was done because another change came between: the command may read again, and
+    /// repeat it.
+    pub fn is_overtaken(&self) -> bool {
+        self.is_overtaken
     }
 
     /// Something may have been changed all the same, unless this is so.
@@ -149,7 +161,8 @@ impl From<admin::Error> for Failure {
 /// The one place where what an operator's command came to has its exit code and its sentence.
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        match problem.slug {
+        let is_overtaken = problem.slug == Slug::Changed;
+        let failure = match problem.slug {
             Slug::Invalid | Slug::Malformed => {
                 let faults: Vec<_> = problem.errors.iter().map(fault).collect();
                 Self::usage(faults.join("; "))
@@ -158,6 +171,10 @@ impl From<Problem> for Failure {
                 Some(remedy) => Self::failed(format_args!("{problem}; {remedy}")),
                 None => Self::failed(problem),
             },
+        };
+        Self {
+            is_overtaken,
+            ..failure
         }
     }
 }

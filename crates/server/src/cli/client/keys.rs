@@ -1,6 +1,9 @@
 //! `grantor client add-key`, `remove-key`, `rotate-secret`
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use grantor::{
@@ -13,14 +16,14 @@ use grantor::{
 use serde_json::json;
 
 use super::{
-    delivery::{no_key_file, with_key, with_secret},
+    delivery::{Made, no_key_file, with_key, with_secret},
     key_pair,
     public_keys::PublicKeys,
 };
 use crate::{
     admin::{
         Input, State,
-        clients::{AddKeys, MakeSecret, RemoveKey as Remove, ShowClient},
+        clients::{AddKeys, AddedKeys, MakeSecret, RemoveKey as Remove, ShowClient},
     },
     cli::{
         CLOCK, Connection, Failure, Output,
@@ -57,31 +60,29 @@ pub struct AddKey {
     out: Option<PathBuf>,
 }
 
+/// Most tries of a command that other changes keep overtaking.
+const TRIES: u32 = 8;
+
 impl AddKey {
     pub async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         if self.generate_key.is_none() {
             no_key_file(self.out.as_deref())?;
         }
-        let brought = self.keys.read()?.unwrap_or_default();
-        let kids = brought.keys.iter().map(Jwk::key_id);
-        let mut added: Vec<_> = kids.map(|kid| kid.map(str::to_owned)).collect();
-        let pair = self.generate_key.map(key_pair).transpose()?;
         let mut keys = NewKeysDocument::default();
-        keys.jwks = brought;
+        keys.jwks = self.keys.read()?.unwrap_or_default();
         keys.expires_at = self.key_lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
         keys.overlap = self.overlap;
-        let (mut file, mut state) = (None, State::default());
-        if let Some(pair) = pair {
-            keys.jwks = PublicJwks::new(vec![pair.public()]);
-            added.push(Some(pair.key_id().to_owned()));
-            let shown = connection.look(Input::<ShowClient>::at(self.id.clone()));
-            let shown = shown.await?;
-            file = Some(key_file(&connection.issuer()?, &shown.document, pair));
-            state = shown.state;
-        }
-        let input = Input::<AddKeys>::with(self.id.clone(), keys);
-        let file = (file.as_ref(), &state);
-        let made = with_key(connection, file, self.out, &self.id, input).await?;
+        // What was printed cannot be taken back.
+        let is_printed = self.out.as_deref() == Some(Path::new("-"));
+        let mut tries = 1;
+        let (added, made) = loop {
+            match self.add(connection, keys.clone()).await {
+                Err(failure) if failure.is_overtaken() && !is_printed && tries < TRIES => {
+                    tries += 1;
+                }
+                added => break added?,
+            }
+        };
         warn(&made.answer.warnings);
         let done = format!("key added to client {}", self.id);
         match made.key_file() {
@@ -95,6 +96,29 @@ impl AddKey {
                 done,
             ),
         }
+    }
+
+    /// Adds these keys, or a new pair, to the client as it is now: with the `kid` of each. Of a pair,
+    /// the key file tells how the client authenticates, so it is added to the client that was read.
+    async fn add(
+        &self,
+        connection: &Connection,
+        mut keys: NewKeysDocument,
+    ) -> Result<(Vec<Option<String>>, Made<AddedKeys>), Failure> {
+        let (mut file, mut state) = (None, State::default());
+        if let Some(pair) = self.generate_key.map(key_pair).transpose()? {
+            keys.jwks = PublicJwks::new(vec![pair.public()]);
+            let shown = connection.look(Input::<ShowClient>::at(self.id.clone()));
+            let shown = shown.await?;
+            file = Some(key_file(&connection.issuer()?, &shown.document, pair));
+            state = shown.state;
+        }
+        let kids = keys.jwks.keys.iter().map(Jwk::key_id);
+        let added = kids.map(|kid| kid.map(str::to_owned)).collect();
+        let input = Input::<AddKeys>::with(self.id.clone(), keys);
+        let file = (file.as_ref(), &state);
+        let made = with_key(connection, file, self.out.clone(), &self.id, input).await?;
+        Ok((added, made))
     }
 }
 
