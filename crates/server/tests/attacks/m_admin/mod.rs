@@ -1,6 +1,7 @@
 //! MA: attacks on the administration, on the running binary by plain HTTP. The rows are those of the
 //! attacks on the admin API.
 
+mod at_once;
 mod audit;
 mod audit_at_console;
 mod audit_kept;
