@@ -14,7 +14,7 @@ use crate::{
         Cursor, DecisionFilter, DecisionStore, Entry, GROUPED, LOOKED_THROUGH, RefusalGroup,
         Registry, Start,
     },
-    types::{ClientId, Issuer, Rule, Shown},
+    types::{ClientId, Issuer, Rule, Shown, SubjectId},
 };
 
 /// Decisions that are read at once.
@@ -272,6 +272,21 @@ impl Decisions<'_> {
             }
         }
         Ok(used.into_values().collect())
+    }
+}
+
+impl Decisions<'_> {
+    /// When each of these subjects was last granted something at one of these endpoints, as far as
+    /// that is on record.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn last_granted(
+        &self,
+        subjects: &[SubjectId],
+        endpoints: &[&str],
+    ) -> Result<Vec<(SubjectId, UnixTime)>, Error> {
+        Ok(self.store.last_granted(subjects, endpoints).await?)
     }
 }
 

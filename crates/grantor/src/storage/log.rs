@@ -104,6 +104,18 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
     /// [`StoreError`]
     async fn newest_of(&self, clients: &[ClientId], limit: u32) -> Result<Vec<String>, StoreError>;
 
+    /// When each of these subjects was last granted something at one of these endpoints, among the
+    /// newest [`GROUPED`] of their decisions there, of the newest [`LOOKED_THROUGH`]. Those to whom it
+    /// never happened are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn last_granted(
+        &self,
+        subjects: &[SubjectId],
+        endpoints: &[&str],
+    ) -> Result<Vec<(SubjectId, UnixTime)>, StoreError>;
+
     /// What this trust made of JWTs ([`DecisionIndex::trusts`]), among the newest [`LOOKED_THROUGH`]
     /// decisions, of those that are not older than `since`: all are counted, and of those against the
     /// JWT the newest `limit` are told.
@@ -121,7 +133,7 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
 /// Most decisions that are looked through for groups of refusals, and for reports of trusts: so there
 /// is an end to it.
 pub const LOOKED_THROUGH: u32 = 100_000;
-/// Most refusals that are grouped.
+/// Most refusals that are grouped, and most decisions of operators that are read for when they came.
 pub const GROUPED: u32 = 20_000;
 
 /// Refusals by rule and party.

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod invitations;
+mod last_seen;
 mod list;
 mod open;
 mod role;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use grantor::{
     admin::{Error, Named, SubjectDocument},
+    clock::{UnixTime, rfc3339},
     registry::{Role, Subject},
     storage::Registries as _,
     types::SubjectId,
@@ -18,6 +20,7 @@ use grantor::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::last_seen::last_seen;
 pub use self::{
     credentials::{DeleteCredentials, DeletePasskey, PasskeyEntry, PasswordEntry, ShowCredentials},
     invitations::{InvitationBody, InviteSubject},
@@ -43,12 +46,25 @@ pub struct SubjectState {
     /// What it may do over this server; absent for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// When a subject with a role was last at the console (RFC 3339), as far as that is on record.
+    /// Told where one subject is asked for, or those with a role.
+    #[serde(
+        default,
+        with = "rfc3339::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub last_seen: Option<UnixTime>,
 }
 
 impl SubjectState {
     async fn of(admin: &Administration, subject: SubjectDocument) -> Result<Self, Error> {
         let role = admin.role_of(&subject.id).await?;
-        Ok(Self { subject, role })
+        Ok(Self {
+            subject,
+            role,
+            last_seen: None,
+        })
     }
 }
 
@@ -94,7 +110,12 @@ impl Operation for ShowSubject {
     ) -> Result<Answered<Self::Answer>, Error> {
         let subject = admin.subjects().get(&input.path).await?;
         let revision = subject.revision;
-        let state = SubjectState::of(admin, subject).await?;
+        let mut state = SubjectState::of(admin, subject).await?;
+        if state.role.is_some() {
+            let subject = find(admin, &input.path).await?;
+            let seen = last_seen(admin, std::iter::once(&*subject)).await?;
+            state.last_seen = seen.into_values().next();
+        }
         Ok(Answered::at(state, revision))
     }
 }

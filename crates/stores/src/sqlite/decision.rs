@@ -9,7 +9,7 @@ use grantor::{
         DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage,
         Logged as _, RefusalGroup, RefusalGroups, Start, StoreError, TrustOutcome, TrustOutcomes,
     },
-    types::{ClientId, Name, Rule},
+    types::{ClientId, Name, Rule, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 
@@ -164,6 +164,18 @@ impl DecisionStore for SqliteStore {
         self.0.lists.read(read).await
     }
 
+    async fn last_granted(
+        &self,
+        subjects: &[SubjectId],
+        endpoints: &[&str],
+    ) -> Result<Vec<(SubjectId, UnixTime)>, StoreError> {
+        let json = |names: &[&str]| serde_json::to_string(names).expect("names are JSON");
+        let subjects: Vec<_> = subjects.iter().map(SubjectId::as_str).collect();
+        let meant = [&*subjects, endpoints].map(json);
+        let read = move |connection: &Connection| Ok(last_granted(connection, &meant)?);
+        self.0.lists.read(read).await
+    }
+
     async fn outcomes_of(
         &self,
         trust: &Name,
@@ -176,6 +188,30 @@ impl DecisionStore for SqliteStore {
             move |connection: &Connection| Ok(outcomes_of(connection, &trust, since, limit)?);
         self.0.lists.read(read).await
     }
+}
+
+/// When each of these subjects was last granted something at one of these endpoints.
+fn last_granted(
+    connection: &Connection,
+    [subjects, endpoints]: &[String; 2],
+) -> rusqlite::Result<Vec<(SubjectId, UnixTime)>> {
+    // Records are read of those alone that are found in the index.
+    let select = "SELECT subject, max(at) FROM decision WHERE sequence IN (
+            SELECT sequence FROM decision INDEXED BY decision_in_order
+            WHERE subject IN (SELECT value FROM json_each(?1)) AND endpoint IN (SELECT value FROM json_each(?2)) AND refused = 0
+                AND sequence > (SELECT coalesce(max(sequence), 0) FROM decision) - ?3
+            ORDER BY sequence DESC LIMIT ?4
+        ) AND iif(json_valid(record), record ->> '$.outcome.outcome' = 'granted', 0) GROUP BY subject";
+    let mut statement = connection.prepare_cached(select)?;
+    let mut rows = statement.query((subjects, endpoints, LOOKED_THROUGH, GROUPED))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let subject: String = row.get(0)?;
+        if let Ok(subject) = SubjectId::parse(&subject) {
+            found.push((subject, UnixTime::from_millis(row.get(1)?)));
+        }
+    }
+    Ok(found)
 }
 
 /// What a trust made of JWTs: `trust` is its name as the column has it.

@@ -33,6 +33,7 @@ macro_rules! log_suite {
             refusals_are_grouped_by_rule_and_party
             the_newest_decisions_of_some_clients_are_found
             what_trusts_made_of_jwts_is_counted
+            when_subjects_were_last_granted_something_is_found
             a_cursor_of_something_else_is_refused
         }
     };
@@ -448,6 +449,49 @@ pub async fn what_trusts_made_of_jwts_is_counted<S: DecisionStore>([one, other]:
     for nobody in ["off", "n", "ext", "ci2"] {
         assert_eq!(found(nobody, None).await, (Vec::new(), Vec::new()));
     }
+}
+
+/// At these endpoints, and of these subjects alone; what was refused or not decided does not count.
+pub async fn when_subjects_were_last_granted_something_is_found<S: DecisionStore>(
+    [one, other]: Two<S>,
+) {
+    let granted_at = |endpoint: &'static str, subject: &str, time| {
+        let mut decision = Decision::new(endpoint, &Request::blank(at(time)));
+        decision.subject = Some(subject_id(subject));
+        decision.outcome = Outcome::Granted;
+        decision
+    };
+    for decision in [
+        granted_at("signin", "anna", 1),
+        granted_at("open", "anna", 3),
+        granted_at("signin", "anna", 2),
+        granted_at("token", "anna", 9),
+        granted_at("signin", "berta", 4),
+        granted_at("signin", "carla", 5),
+    ] {
+        record(&*one, &decision).await;
+    }
+    let mut late = granted_at("signin", "anna", 8);
+    late.outcome = Outcome::Undecided;
+    record(&*one, &late).await;
+    let mut late = refused("a", Rule::Password, at(7));
+    late.endpoint = "signin".into();
+    late.subject = Some(subject_id("berta"));
+    record(&*one, &late).await;
+    let found = async |subjects: &[&str], endpoints: &[&str]| {
+        let subjects: Vec<_> = subjects.iter().map(|name| subject_id(name)).collect();
+        let found = other.last_granted(&subjects, endpoints).await;
+        let mut found = found.expect("times");
+        found.sort();
+        found
+    };
+    let of = |subject: &str, time| (subject_id(subject), at(time));
+    let ways = ["signin", "open"];
+    let both = found(&["anna", "berta", "nobody"], &ways).await;
+    assert_eq!(both, [of("anna", 3), of("berta", 4)]);
+    assert_eq!(found(&["anna"], &ways[..1]).await, [of("anna", 2)]);
+    assert_eq!(found(&[], &ways).await, []);
+    assert_eq!(found(&["anna"], &[]).await, []);
 }
 
 /// A cursor comes from outside where a page is asked for by a request.

@@ -1,6 +1,9 @@
 //! Logs in memory: the newest records.
 
-use std::{cmp::Reverse, collections::VecDeque};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+};
 
 use async_trait::async_trait;
 
@@ -8,13 +11,13 @@ use super::{MemoryStore, lock};
 use crate::{
     clock::UnixTime,
     registry::ChangeRecord,
-    server::{Decision, DecisionLog},
+    server::{Decision, DecisionLog, Outcome},
     storage::{
         ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED,
         LOOKED_THROUGH, List, Log, LogPage, Logged as _, RefusalGroup, RefusalGroups, Start,
         StoreError, TrustOutcomes,
     },
-    types::{ClientId, Name},
+    types::{ClientId, Name, SubjectId},
 };
 
 /// Most records of a log that are kept.
@@ -112,6 +115,31 @@ impl DecisionStore for MemoryStore {
         };
         let found = newest.filter(is_of).take(limit as usize);
         Ok(found.map(|kept| kept.document.clone()).collect())
+    }
+
+    async fn last_granted(
+        &self,
+        subjects: &[SubjectId],
+        endpoints: &[&str],
+    ) -> Result<Vec<(SubjectId, UnixTime)>, StoreError> {
+        let decisions = lock(&self.decisions);
+        let newest = decisions.kept.iter().rev().take(LOOKED_THROUGH as usize);
+        let is_meant = |kept: &&Kept<DecisionIndex>| {
+            let endpoint = kept.index.endpoint.as_deref();
+            let is_there = endpoints.iter().any(|one| Some(*one) == endpoint);
+            let subject = kept.index.subject.as_deref();
+            is_there && subjects.iter().any(|id| Some(id.as_str()) == subject)
+        };
+        let mut last = BTreeMap::new();
+        for kept in newest.filter(is_meant).take(GROUPED as usize) {
+            let read = Decision::read(&kept.document).ok();
+            let granted = read.filter(|read| matches!(read.outcome, Outcome::Granted));
+            if let Some((subject, at)) = granted.and_then(|read| Some((read.subject?, read.at))) {
+                let last = last.entry(subject).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
+        Ok(last.into_iter().collect())
     }
 
     async fn outcomes_of(

@@ -1,14 +1,16 @@
 //! Lists of subjects.
 
+use std::sync::Arc;
+
 use grantor::{
     admin::{Error, SubjectDocument, SubjectFilter},
-    registry::{Filter as _, OperatorFilter, Role},
+    registry::{Filter as _, OperatorFilter, Role, Subject},
     storage::Registries as _,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SubjectState;
+use super::{SubjectState, last_seen::last_seen};
 use crate::admin::{Administration, Answered, Input, Listed, Operation, Portion, Route};
 
 /// Which subjects are asked for.
@@ -94,15 +96,19 @@ async fn operators(
     let (operators, after) = (admin.gate().operators(), portion.cursor());
     let page = operators.page(&filter, after.as_ref(), portion.limit);
     let Listed { items, next } = Listed::from(page.await?);
-    let mut states = Vec::new();
+    let mut found = Vec::new();
     for operator in items {
         let subject = admin.gate().subjects().get(&operator.subject).await?;
-        if let Some(subject) = subject.filter(|subject| query.filter().passes(subject)) {
-            let subject = SubjectDocument::of(&subject);
-            let role = Some(operator.role);
-            states.push(SubjectState { subject, role });
-        }
+        let subject = subject.filter(|subject| query.filter().passes(subject));
+        found.extend(subject.map(|subject| (subject, operator.role)));
     }
+    let seen = last_seen(admin, found.iter().map(|(subject, _)| &**subject)).await?;
+    let state = |(subject, role): &(Arc<Subject>, Role)| SubjectState {
+        subject: SubjectDocument::of(subject),
+        role: Some(*role),
+        last_seen: seen.get(&subject.id).copied(),
+    };
+    let states = found.iter().map(state).collect();
     Ok(Listed {
         items: states,
         next,

@@ -1,14 +1,7 @@
 //! The list of operators: people, and clients that hold power.
 
 use askama::Template;
-use grantor::{
-    admin::ClientFilter,
-    clock::UnixTime,
-    registry::Role,
-    server::{Body, Outcome},
-    storage::DecisionFilter,
-    types::SubjectId,
-};
+use grantor::{admin::ClientFilter, registry::Role, server::Body};
 use http::Response;
 
 use super::{OPERATORS, words::Words};
@@ -16,12 +9,10 @@ use crate::{
     admin::{
         Input, NoQuery, Portion,
         clients::ListClients,
-        decisions::ListDecisions,
-        subjects::{ListOpen, ListSubjects, ShowCredentials, SubjectQuery, SubjectState},
+        subjects::{ListSubjects, ShowCredentials, SubjectQuery, SubjectState},
     },
     console::{Error, Page, Route, Section, Shell, Visit, subjects},
     pages::time,
-    person::OpenSession,
 };
 
 /// The list of operators.
@@ -141,7 +132,6 @@ async fn person(
 ) -> Result<Person, Error> {
     let id = &state.subject.id;
     let ways = visit.ask(Input::<ShowCredentials>::at(id.clone())).await?;
-    let seen = last_seen(visit, id).await?;
     Ok(Person {
         path: visit.at(subjects::SUBJECT, &[id.as_str()]),
         change: visit
@@ -156,50 +146,9 @@ async fn person(
             let passkeys = words.so_many_passkeys(ways.passkeys.len());
             password.into_iter().chain(passkeys).collect()
         },
-        last_seen: seen.map(|at| {
+        last_seen: state.last_seen.map(|at| {
             let ago = time::distance(at, visit.now(), visit.language());
             [time::minute(at), ago]
         }),
     })
 }
-
-/// When an operator was last here: by the sessions that are open, else when they last came in, as far
-/// as that is on record.
-pub async fn last_seen(visit: &Visit, id: &SubjectId) -> Result<Option<UnixTime>, Error> {
-    let input = Input::<ListOpen<OpenSession>>::at(id.clone());
-    let open = visit.ask(input).await?.items;
-    match open.iter().map(|session| session.used_at).max() {
-        Some(at) => Ok(Some(at)),
-        None => came_in(visit, id).await,
-    }
-}
-
-/// The pages by which operators come in, by the names of their endpoints.
-const WAYS_IN: [&str; 3] = ["console_signin", "console_open", "console_invitation"];
-
-async fn came_in(visit: &Visit, id: &SubjectId) -> Result<Option<UnixTime>, Error> {
-    let mut last = None;
-    for endpoint in WAYS_IN {
-        let mut filter = DecisionFilter::default();
-        filter.subject = Some(id.to_string());
-        filter.endpoint = Some(endpoint.to_owned());
-        let found = visit.ask(Input::<ListDecisions> {
-            path: (),
-            query: filter,
-            portion: Portion {
-                limit: LOOKED_AT,
-                ..Portion::default()
-            },
-            body: (),
-        });
-        let came = found.await?.items.into_iter().filter_map(|kept| {
-            let came_in = matches!(kept.0.outcome, Outcome::Granted);
-            came_in.then_some(kept.0.at)
-        });
-        last = last.max(came.max());
-    }
-    Ok(last)
-}
-
-/// How many of the newest decisions are looked through.
-const LOOKED_AT: u32 = 10;

@@ -4,7 +4,7 @@ use askama::Template;
 use grantor::{admin::OperatorDocument, registry::Role, server::Body, types::SubjectId};
 use http::Response;
 
-use super::{OPERATORS, list::last_seen, words::Words};
+use super::{OPERATORS, words::Words};
 use crate::{
     admin::{
         Input, state_of,
@@ -53,14 +53,14 @@ impl Form for RolePage {
 
     async fn show(visit: &Visit, id: &SubjectId, typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
-        visit.ask(Input::<ShowSubject>::at(id.clone())).await?;
+        let subject = visit.ask(Input::<ShowSubject>::at(id.clone())).await?;
         let now = visit.find(Input::<ShowRole>::at(id.clone())).await?;
         let role = now.as_ref().map(|operator| operator.role);
         let mut sentences = vec![match role {
             Some(role) => words.now(Coded(role.as_str())),
             None => markup(words.now_none()),
         }];
-        if let Some(at) = last_seen(visit, id).await? {
+        if let Some(at) = subject.last_seen {
             let ago = time::distance(at, visit.now(), visit.language());
             sentences.push(words.last_seen_at(&ago));
         }

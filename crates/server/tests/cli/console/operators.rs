@@ -1,12 +1,13 @@
 //! Operators at the console: roles are given, raised, lowered and taken by owners.
 
 use grantor_testkit::binary::{Server, browser::Browser, clock::Clock, console::Console};
+use serde_json::Value;
 
 const PASSWORD: &str = "correct horse battery staple";
 
 fn role(server: &Server, subject: &str) -> Option<String> {
     let listed = server.ok(&["operator", "list", "--json"]);
-    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let found = listed.as_array().expect("a list").iter();
     let mut found = found.filter(|one| one["subject"] == subject);
     found.next()?["role"].as_str().map(str::to_owned)
@@ -108,6 +109,43 @@ fn m130_the_list_says_who_does_what_how_they_sign_in_and_when_they_were_here() {
     }
     server.ok(&["operator", "create", "rita", "--role", "editor"]);
     assert_eq!(reader.open("/operators/new").status, 403);
+}
+
+/// Without a session it is on record when somebody came in, if they ever did.
+#[test]
+fn m130_who_is_signed_out_was_seen_when_they_came_in() {
+    let server = Server::start();
+    let mut console = server.console();
+    for name in ["rita", "olga"] {
+        let mut other = server.console_as(name, "reader");
+        let out = other.page("/clients").form("/console/signout");
+        other.browser.submit(&out, &[]);
+        assert_eq!(other.browser.open("/console").status, 303, "{name}");
+    }
+    server.ok(&["operator", "create", "nora", "--role", "reader"]);
+    let seen = |console: &mut Console<'_>| -> Vec<_> {
+        let page = console.page("/operators");
+        let rows = page.body.split("<th scope=\"row\">").skip(1);
+        rows.map(|row| row.contains("just now")).collect()
+    };
+    // The control: who never came was not seen.
+    server.wait_until("all is on record", || {
+        seen(&mut console.clone()) == [true, false, true, true]
+    });
+    let never = console.page("/operators/nora/role");
+    assert!(!never.body.contains("Last seen here"), "{never:?}");
+    let came = console.page("/operators/olga/role");
+    assert!(came.body.contains("Last seen here just now"), "{came:?}");
+    let api = server.operator("grantor:read");
+    let listed = |path: &str| api.ask("GET", path, &Value::Null);
+    let by_role = listed("/subjects?role=reader").json();
+    let items = by_role["items"].as_array().expect("subjects");
+    let told: Vec<_> = items
+        .iter()
+        .map(|one| one["last_seen"].is_string())
+        .collect();
+    assert_eq!(told, [false, true, true], "{by_role}");
+    assert!(listed("/subjects/rita").json()["last_seen"].is_string());
 }
 
 #[test]
