@@ -15,14 +15,19 @@ fuzz_target!(|input: &[u8]| {
     let (pattern, text) = input.split_once('\n').unwrap_or((input, ""));
     let Ok(glob) = Glob::parse(pattern) else {
         let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/:@._-".contains(&octet);
-        let is_taken = pattern.bytes().all(is_plain) && (1..=Glob::MAX_BYTES).contains(&pattern.len());
+        let is_taken =
+            pattern.bytes().all(is_plain) && (1..=Glob::MAX_BYTES).contains(&pattern.len());
         assert!(!is_taken, "{pattern:?} is refused");
         return;
     };
     assert_eq!(glob.as_str(), pattern);
     assert!(!glob.literal_prefix().is_empty());
     let matches = glob.matches(text);
-    assert_eq!(matches, reference(pattern.as_bytes(), text.as_bytes()), "{pattern:?} {text:?}");
+    assert_eq!(
+        matches,
+        reference(pattern.as_bytes(), text.as_bytes()),
+        "{pattern:?} {text:?}"
+    );
     assert!(!matches || text.starts_with(glob.literal_prefix()));
     assert!(glob.matches(pattern) || pattern.contains('*'));
 });

@@ -35,7 +35,10 @@ fuzz_target!(|input: &[u8]| {
     for one in &imported.left_out {
         let found = lax.pointer(&one.pointer);
         // A member that is missing is named too.
-        let parent = one.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let parent = one
+            .pointer
+            .rsplit_once('/')
+            .map_or("", |(parent, _)| parent);
         let is_attribute = parent.ends_with("/attributes") || parent.ends_with("/config");
         assert!(
             found.is_some() || lax.pointer(parent).is_some() || is_attribute,
@@ -46,7 +49,10 @@ fuzz_target!(|input: &[u8]| {
     let registrations = &imported.registrations;
     assert!(registrations.trust.is_empty() && registrations.permission.is_empty());
     for client in registrations.of(Kind::Client) {
-        let scope = client.get("scope").and_then(Value::as_str).unwrap_or_default();
+        let scope = client
+            .get("scope")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let scope = Scope::parse(scope).expect("a scope");
         assert_eq!(scope.reserved_tokens().next(), None);
         assert!(client.get("secret").is_none_or(|secret| secret == "make"));
