@@ -36,6 +36,8 @@ fuzz_target!(|input: &[u8]| {
     match read(query, &headers, body) {
         Ok(form) => {
             check_headers(&form, &headers);
+            // A query ends where a fragment begins, which an HTTP library leaves out.
+            let query = query.and_then(|query| query.split('#').next());
             let in_query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
             assert!(
                 !in_query
