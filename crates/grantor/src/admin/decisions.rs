@@ -273,9 +273,7 @@ impl Decisions<'_> {
         }
         Ok(used.into_values().collect())
     }
-}
 
-impl Decisions<'_> {
     /// When each of these subjects was last granted something at one of these endpoints, as far as
     /// that is on record.
     ///

@@ -133,7 +133,8 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
 /// Most decisions that are looked through for groups of refusals, and for reports of trusts: so there
 /// is an end to it.
 pub const LOOKED_THROUGH: u32 = 100_000;
-/// Most refusals that are grouped, and most decisions of operators that are read for when they came.
+/// Most refusals that are grouped, and most decisions that are read for when subjects were last
+/// granted something.
 pub const GROUPED: u32 = 20_000;
 
 /// Refusals by rule and party.

@@ -21,7 +21,7 @@ const DIGEST: &str = "digest";
 /// That of one that must be readable.
 const SEALED: &str = "sealed";
 
-/// What a client is but for its secrets, as it was read.
+/// A client, of the parts that were read.
 pub(crate) fn read(
     metadata: ClientMetadata,
     keys: Vec<ClientKey>,
