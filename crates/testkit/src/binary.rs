@@ -6,6 +6,7 @@ pub mod admin;
 pub mod browser;
 pub mod clock;
 pub mod console;
+pub mod database;
 pub mod flood;
 pub mod frames;
 
@@ -198,7 +199,8 @@ impl Server {
             .args(["-c", script])
             .arg(program())
             .arg("--data")
-            .arg(self.data());
+            .arg(self.data())
+            .envs(database::variables(&self.data()));
         shell
             .args([
                 "serve",
@@ -236,7 +238,8 @@ impl Server {
             .arg(program())
             .args(["serve", "--listen", &address.to_string()])
             .arg("--data")
-            .arg(directory.path().join("data"));
+            .arg(directory.path().join("data"))
+            .envs(database::variables(&directory.path().join("data")));
         Self::spawn(directory, address, format!("http://{address}"), command)
     }
 
@@ -429,7 +432,10 @@ pub fn program() -> PathBuf {
 /// The binary under test, on a data directory.
 pub fn grantor(data: &Path) -> Command {
     let mut command = Command::new(program());
-    command.arg("--data").arg(data);
+    command
+        .arg("--data")
+        .arg(data)
+        .envs(database::variables(data));
     command
 }
 

@@ -2,7 +2,7 @@
 //! `world` is an authorization server in memory with the parties that call it, and `answer` the one
 //! oracle that every answer of its token endpoint has to pass; `double` is an authorization server that answers
 //! by script; `people` sign in and are asked; `third_party` are issuers that are trusted; `foreign` installs the servers and
-//! clients of other projects; `binary` runs `grantor` itself; `port` and `wait` are how tests find
+//! clients of other projects; `postgres` starts a database; `binary` runs `grantor` itself; `port` and `wait` are how tests find
 //! servers, and wait for them.
 #![allow(
     missing_docs,
@@ -23,6 +23,7 @@ pub mod forge;
 pub mod form;
 pub mod people;
 pub mod port;
+pub mod postgres;
 pub mod rows;
 pub mod third_party;
 pub mod wait;
