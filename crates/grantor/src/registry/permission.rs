@@ -365,6 +365,12 @@ impl<'p> Limit<'p> {
         }
     }
 
+    /// The states of the records: the operator's, the person's.
+    pub(crate) fn revisions(&self) -> (Option<Revision>, Option<Revision>) {
+        let revision = |record: &Permission| record.revision;
+        (self.operator.map(revision), self.person.map(revision))
+    }
+
     /// The numbers of the records.
     pub fn numbers(&self) -> PermissionNumbers {
         let number = |record: &Permission| record.revision.number;

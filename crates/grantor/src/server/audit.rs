@@ -9,7 +9,7 @@ use grantor_jose::{Claims, base64url_encode, json::Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
-use super::{AccessToken, Approval, Blame, Refusal, Request, TrustError};
+use super::{AccessToken, Approval, Blame, Refusal, Request, TrustError, still::Proofs};
 use crate::{
     assertion::{Explanation, Held, Party, Tried, TrustCheck, Usage, VerifiedAssertion},
     clock::UnixTime,
@@ -71,6 +71,9 @@ pub struct Decision {
     /// The permissions that the token was granted by.
     #[serde(skip)]
     permissions: PermissionNumbers,
+    /// What it rests on so far.
+    #[serde(skip)]
+    pub(super) proofs: Proofs,
     /// What the last assertion was used for.
     #[serde(skip)]
     looked_at: Option<Usage>,
@@ -140,6 +143,7 @@ impl Decision {
             shadows: Vec::new(),
             explanation: None,
             permissions: PermissionNumbers::default(),
+            proofs: Proofs::default(),
             looked_at: None,
             held: None,
             is_by_issuer: false,

@@ -14,6 +14,7 @@ use super::{
     endpoint::Endpoints,
     explain,
     refresh_family::RefreshFamily,
+    still,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
@@ -311,7 +312,7 @@ impl Context {
 
     /// Finds out who is calling, if and only if the request uses at most one client authentication
     /// mechanism, its credentials are right, the client is enabled and registered for the method,
-    /// and `requirement` accepts the method.
+    /// and `requirement` accepts the method. Its registration did not change meanwhile.
     ///
     /// # Errors
     /// [`Refusal`]; where an assertion was refused, the decision explains it.
@@ -321,9 +322,11 @@ impl Context {
         requirement: &ClientAuthRequirement,
         decision: &mut Decision,
     ) -> Result<Caller, Refusal> {
-        client_auth::authenticate(self, request, requirement, decision)
-            .await
-            .map_err(|error| explain::refused(self, request, error.into(), decision))
+        let caller = client_auth::authenticate(self, request, requirement, decision).await;
+        let caller =
+            caller.map_err(|error| explain::refused(self, request, error.into(), decision))?;
+        still::check_proofs(self, decision).await?;
+        Ok(caller)
     }
 
     /// Ends the refresh tokens of this client for this subject, and the access tokens that came of

@@ -34,6 +34,7 @@ mod refusal;
 mod request;
 mod seals;
 mod service;
+mod still;
 mod stored_token;
 mod throttle;
 mod token_family;

@@ -9,6 +9,7 @@ use super::{
     Authorization, Context, RefreshToken, Refusal, Request,
     grant::{Consent, TokenLimits},
     power,
+    still::Permitted,
     token_id::TokenOrigin,
 };
 use crate::{
@@ -113,6 +114,7 @@ pub struct Approval {
     auth_time: Option<UnixTime>,
     refresh_token: Option<RefreshToken>,
     origin: TokenOrigin,
+    permitted: Permitted,
     limits: Option<Box<TokenLimits>>,
 }
 
@@ -152,6 +154,11 @@ impl Approval {
         self.limits.as_deref()
     }
 
+    /// Which states of subject and permissions it rests on.
+    pub(super) fn permitted(&self) -> Permitted {
+        self.permitted
+    }
+
     /// Which registrations it ends with.
     pub(super) fn origin(&self) -> &TokenOrigin {
         &self.origin
@@ -176,6 +183,7 @@ pub(super) fn approve(
         refresh_token,
         consent,
         origin,
+        permitted,
         limits,
     } = authorization;
     let audience = match &limits {
@@ -206,6 +214,7 @@ pub(super) fn approve(
         auth_time,
         refresh_token,
         origin,
+        permitted,
         limits,
     })
 }

@@ -200,6 +200,7 @@ impl Context {
         });
         decision.held(held.clone());
         let (party, subject, trust) = proven?;
+        decision.proofs.add_party(&party, trust.as_ref());
         Ok(ProvenAssertion {
             held,
             party,

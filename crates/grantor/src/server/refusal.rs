@@ -326,6 +326,11 @@ impl Refusal {
         Self::new(ErrorCode::TEMPORARILY_UNAVAILABLE, rule, BUSY)
     }
 
+    /// What the decision rests on is not as it was read: the same request may be granted now.
+    pub(super) fn changed() -> Self {
+        Self::busy(Rule::Unchanged).retrying(Retry::Unavailable(Duration::ZERO))
+    }
+
     /// The client has as much in force as it may have.
     pub(super) fn over_quota(rule: Rule) -> Self {
         Self::busy(rule).retrying(Retry::TooMany(Self::QUOTA_WAIT))

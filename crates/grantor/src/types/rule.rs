@@ -150,6 +150,8 @@ rules! {
     Scope = "scope",
     /// The token can be made.
     Issue = "issue",
+    /// What a decision rests on did not change while it was made.
+    Unchanged = "unchanged",
     /// The storage answers.
     Storage = "storage",
     /// The server has no defect.

@@ -34,4 +34,5 @@ mod revocation;
 mod times;
 mod trust_choice;
 mod trusted_issuers;
+mod unchanged;
 mod webauthn;

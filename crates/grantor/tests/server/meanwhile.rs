@@ -11,29 +11,34 @@ use grantor::{
     clock::UnixTime,
     jose::Header,
     keys::{Candidate, KeyError, KeyKind, KeyResolver, KeySource, RegisteredKeys},
-    registry::{Actor, Client, Mode, Subject, SubjectMapping, Trust, TrustedIssuer},
-    storage::{Claim, MemoryStore, Registries as _, ReplayGuard, ReplayKey, StoreError, Used},
-    types::AuthMethod,
+    registry::{Actor, Client, Mode, Permissions, Subject, SubjectMapping, Trust, TrustedIssuer},
+    storage::{
+        Claim, MemoryStore, PermissionSource, Registries as _, ReplayGuard, ReplayKey, StoreError,
+        Used,
+    },
+    types::{AuthMethod, ClientId, SubjectId},
 };
 use grantor_testkit::{
     Answer, Form, JWT_BEARER, Party, ThirdParty, Use, World, keys, metadata, pin,
     with_client_assertion,
 };
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where a request is when something happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum At {
+pub enum At {
     Keys,
     Claim,
+    /// Subject and permissions have just been read.
+    Permissions,
 }
 
 /// Does something once, in the middle of a request.
 #[derive(Default)]
-struct Meanwhile {
-    work: Mutex<Option<(At, Work)>>,
-    store: OnceLock<Arc<MemoryStore>>,
+pub struct Meanwhile {
+    pub work: Mutex<Option<(At, Work)>>,
+    pub store: OnceLock<Arc<MemoryStore>>,
 }
 
 impl Meanwhile {
@@ -91,6 +96,20 @@ impl ReplayGuard for Meanwhile {
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
         let store = self.store.get().expect("a store");
         store.is_claimed(key, now).await
+    }
+}
+
+#[async_trait]
+impl PermissionSource for Meanwhile {
+    async fn permissions_of(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<Permissions, StoreError> {
+        let store = self.store.get().expect("a store");
+        let read = store.permissions_of(client, subject).await;
+        self.is(At::Permissions).await;
+        read
     }
 }
 
@@ -154,7 +173,7 @@ async fn set(store: Arc<MemoryStore>, switch: Switch, enabled: bool) {
 }
 
 /// A world with an issuer, a trust of it for a registered subject, and a federated client.
-async fn world() -> (World, ThirdParty, Arc<Meanwhile>) {
+pub async fn world() -> (World, ThirdParty, Arc<Meanwhile>) {
     let meanwhile = Arc::<Meanwhile>::default();
     let world = World::with(|builder| {
         let builder = builder.key_resolver(meanwhile.clone());
@@ -188,7 +207,7 @@ async fn world() -> (World, ThirdParty, Arc<Meanwhile>) {
     (world, idp, meanwhile)
 }
 
-async fn ask(world: &World, idp: &ThirdParty, usage: Usage) -> Answer {
+pub async fn ask(world: &World, idp: &ThirdParty, usage: Usage) -> Answer {
     let token = idp.jwt().text("who", "alice").sign(&idp.key);
     let form = match usage {
         Usage::Grant => Form::new(JWT_BEARER).with("assertion", &token),

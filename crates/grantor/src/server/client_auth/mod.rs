@@ -144,6 +144,7 @@ pub(super) async fn authenticate(
     {
         return Err(ClientAuthError::MethodNotAccepted(method));
     }
+    decision.proofs.add_client(&client);
     decision.authenticated(client.id(), &method);
     let is_public = method == AuthMethod::NONE;
     Ok(Caller(if is_public {

@@ -68,6 +68,7 @@ fn issue(error: &IssueError) -> Failing {
     match error {
         IssueError::Signing(_) | IssueError::Store(_) => last,
         IssueError::Ended => last.expected("client, trust and issuer still in force"),
+        IssueError::Changed(what) => last.expected(format_args!("{what} as it was read")),
         IssueError::OverQuota(quota) => last.expected(format_args!(
             "at most {quota} tokens or revocations in force"
         )),
@@ -568,6 +569,7 @@ mod tests {
             E::Signing(_) => [(E::Signing(SigningError::NotPrivate), Issue)],
             E::OverQuota(_) => [(E::OverQuota(1), Issue)],
             E::Ended => [(E::Ended, Trust)],
+            E::Changed(_) => [(E::Changed("client"), Unchanged)],
             E::Store(_) => [(E::Store(store()), Storage)],
         )
     }

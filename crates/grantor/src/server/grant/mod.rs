@@ -20,7 +20,7 @@ pub(super) use refresh_token::in_force;
 pub use refresh_token::{RefreshError, RefreshGrant};
 
 use super::{
-    Caller, Context, Decision, RefreshToken, Request, TokenFamily, power::Power,
+    Caller, Context, Decision, RefreshToken, Request, TokenFamily, power::Power, still::Permitted,
     token_id::TokenOrigin,
 };
 use crate::{
@@ -122,6 +122,8 @@ pub struct Authorization {
     pub(super) refresh_token: Option<RefreshToken>,
     pub(super) consent: Consent,
     pub(super) origin: TokenOrigin,
+    /// Which states of subject and permissions it rests on.
+    pub(super) permitted: Permitted,
     /// What a trust lays down about the token.
     pub(super) limits: Option<Box<TokenLimits>>,
 }
@@ -178,6 +180,7 @@ impl Authorization {
     ) -> Result<Self, GrantError> {
         let mut authorization = Self::for_subject(client, grant, subject.id.clone(), None)?;
         authorization.origin.subject = Some(subject.revision.number);
+        authorization.permitted = Permitted::about(subject);
         Ok(authorization)
     }
 
@@ -198,6 +201,7 @@ impl Authorization {
         permitted.origin.subject = Some(subject.revision.number);
         permitted.origin.permission = operator;
         permitted.origin.consent = person;
+        permitted.permitted = Permitted::about(subject).by(limit);
         Ok(permitted)
     }
 
@@ -248,6 +252,7 @@ impl Authorization {
             refresh_token: None,
             consent: Consent::NotAsked,
             origin,
+            permitted: Permitted::default(),
             limits: None,
         })
     }

@@ -22,6 +22,9 @@ pub enum IssueError {
     /// What the token was approved under ended while the request was under way.
     #[error("the client, trust or issuer was disabled while the request was under way")]
     Ended,
+    /// This, which the decision rests on, changed while the request was under way.
+    #[error("{0} changed while the request was decided")]
+    Changed(&'static str),
     /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,6 +40,7 @@ impl From<IssueError> for Refusal {
                 Rule::Trust,
                 "what the token would be issued under has ended",
             ),
+            IssueError::Changed(_) => Self::changed(),
             IssueError::Store(store) => Self::of_store(store),
         };
         refusal.because(error)

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 pub use error::IssueError;
 
-use super::{Approval, Context, Decision, power, trust};
+use super::{Approval, Context, Decision, power, still, trust};
 use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
@@ -134,6 +134,7 @@ pub(super) async fn issue(
         // A fetch of keys may have taken seconds.
         Box::pin(check_not_ended(context, &approval)).await?;
     }
+    still::check(context, &approval, decision).await?;
     let access_token = match approval.client().metadata().token_format {
         TokenFormat::Jwt => jwt::issue(context, &approval, life)?,
         TokenFormat::Opaque => opaque::issue(context, &approval, life).await?,
