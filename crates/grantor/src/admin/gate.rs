@@ -4,6 +4,7 @@
 //! function: M012 and M013 in [`power`], M014 in [`last_owner`], M006 and M073 in [`rights`]. What a
 //! decision rests on is read before, and is a condition of the same commit.
 
+mod ahead;
 mod decision;
 mod last_owner;
 mod ports;
@@ -114,6 +115,7 @@ impl Gate {
         changes: Vec<AnyChange>,
     ) -> Result<(Vec<AnyChange>, Vec<AnyChange>), StoreError> {
         let mut decision = Decision::new(&self.ports, &self.rights);
+        decision.read_ahead(&changes).await?;
         let mut decided = Vec::with_capacity(changes.len());
         for change in changes {
             decided.push(match change {
@@ -181,6 +183,10 @@ impl Gate {
 impl<R: Guarded> Registry<R> for Gate {
     async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError> {
         R::registry(&self.ports).get(id).await
+    }
+
+    async fn get_all(&self, ids: &[R::Id]) -> Result<Vec<Option<Arc<R>>>, StoreError> {
+        R::registry(&self.ports).get_all(ids).await
     }
 
     async fn page(

@@ -34,6 +34,16 @@ pub enum Change<R: Resource> {
     Expect(R::Id, Option<Revision>),
 }
 
+impl<R: Resource> Change<R> {
+    /// The name of what is changed.
+    pub fn id(&self) -> R::Id {
+        match self {
+            Self::Create(resource) | Self::Replace(resource) => resource.id(),
+            Self::Delete(id, _) | Self::Expect(id, _) => id.clone(),
+        }
+    }
+}
+
 /// What was changed, in the order in which it was asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -63,6 +73,16 @@ impl<R> Applied<R> {
 pub trait Registry<R: Resource>: Send + Sync + 'static {
     /// The resource of this name, if and only if it is registered, as it is now.
     async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError>;
+
+    /// The resources of these names, in the order of the names, each as [`Registry::get`] answers
+    /// it. A backend that is asked over a network has them in one answer.
+    async fn get_all(&self, ids: &[R::Id]) -> Result<Vec<Option<Arc<R>>>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.push(self.get(id).await?);
+        }
+        Ok(found)
+    }
 
     /// At most `limit` of the resources that pass the filter, and at most one if `limit` is 0, in
     /// order of their names, octet by octet, from the cursor on. A page may be shorter, or empty,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Guarded, Ports, Rights,
+    ahead::Mentioned,
     last_owner::{self, Touched},
     power::check_power,
     view::View,
@@ -24,6 +25,12 @@ impl<'a> Decision<'a> {
             view: View::of(ports),
             touched: Touched::default(),
         }
+    }
+
+    /// Reads what these changes mention, before they are decided one by one.
+    pub(super) async fn read_ahead(&mut self, changes: &[AnyChange]) -> Result<(), StoreError> {
+        let mentioned = Mentioned::by(changes);
+        mentioned.read(&mut self.view).await
     }
 
     /// The change, if it may be made: one that removes something names the state that was seen.

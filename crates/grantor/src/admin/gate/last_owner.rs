@@ -21,6 +21,8 @@ pub(super) struct Touched {
 /// one, a client's. The decision rests on the one that is left.
 pub(super) async fn check(touched: Touched, view: &mut View<'_>) -> Result<(), StoreError> {
     let mut now = View::of(view.ports);
+    now.read_ahead::<Operator>(&touched.subjects).await?;
+    now.read_ahead::<Client>(&touched.clients).await?;
     let (mut loses_person, mut loses_client) = (false, false);
     for subject in &touched.subjects {
         if way_in(subject, &mut now).await?.is_some() {

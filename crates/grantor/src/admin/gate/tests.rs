@@ -1,5 +1,6 @@
 //! The gate, rule by rule: each refusal beside a control that passes.
 
+mod ahead;
 mod attacks;
 mod first_role;
 mod last_owner;

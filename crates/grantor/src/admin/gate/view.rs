@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -11,6 +11,9 @@ use crate::{
     registry::{Filter as _, ResourceId as _},
     storage::{AnyChange, Change, StoreError},
 };
+
+/// How many resources are read ahead at once.
+const AHEAD: usize = 500;
 
 /// What is registered, each read once, with changes that are not made yet before it.
 pub(super) struct View<'a> {
@@ -59,6 +62,28 @@ impl<'a> View<'a> {
         let found = R::registry(self.ports).get(id).await?;
         self.states.insert(key, State::new(&found, Place::Read));
         Ok(found)
+    }
+
+    /// Reads those of these names that were not read yet, many at once.
+    pub(super) async fn read_ahead<R: Guarded>(&mut self, ids: &[R::Id]) -> Result<(), StoreError> {
+        let mut seen = HashSet::new();
+        let is_new = |id: &&R::Id| {
+            let key = key::<R>(id);
+            !self.states.contains_key(&key) && seen.insert(key)
+        };
+        let ids: Vec<_> = ids.iter().filter(is_new).cloned().collect();
+        for ids in ids.chunks(AHEAD) {
+            let found = match R::registry(self.ports).get_all(ids).await {
+                // One of them cannot be read. Whoever asks for it finds out, and for no other.
+                Err(StoreError::Failed(_)) => continue,
+                found => found?,
+            };
+            for (id, found) in ids.iter().zip(found) {
+                self.states
+                    .insert(key::<R>(id), State::new(&found, Place::Read));
+            }
+        }
+        Ok(())
     }
 
     /// All that pass a filter then.
