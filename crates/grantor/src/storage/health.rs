@@ -1,8 +1,11 @@
 //! Whether a backend could serve the next request, and what only it can count.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::clock::UnixTime;
 
 /// Tells whether the next request could be decided.
 #[async_trait]
@@ -43,6 +46,30 @@ pub struct Figures {
     pub claims_held: Option<u64>,
     /// The disk that the backend writes to. `None` if it is not known, or there is none.
     pub disk: Option<Disk>,
+    /// The server that the backend rests on. `None` if it is in this process.
+    pub engine: Option<EngineFigures>,
+}
+
+/// What a node knows of the server that it shares with others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineFigures {
+    /// How long ago it was last asked what others have changed. `None` if it never was.
+    pub age_of_look: Option<Duration>,
+    /// Whether this node answers: it knows what is in force, and the server keeps what is promised.
+    pub is_current: bool,
+    /// Connections that are open.
+    pub connections: u64,
+    /// Attempts to open one that have failed since the start.
+    pub failed_connects: u64,
+    /// Statements that it has refused, or not answered in time, since the start.
+    pub failed_statements: u64,
+    /// Claims that were sent to it since the start.
+    pub claims: u64,
+    /// In how many groups.
+    pub claim_groups: u64,
+    /// The time before which uses may have been lost. `None` if none was ever lost.
+    pub fence: Option<UnixTime>,
 }
 
 /// A disk, in octets.

@@ -33,7 +33,7 @@ pub use artifact::{
 pub use client::{ClientEnds, ClientSource};
 pub use error::StoreError;
 pub use from_registry::FromRegistry;
-pub use health::{Disk, Figures, Readiness, StoreFigures};
+pub use health::{Disk, EngineFigures, Figures, Readiness, StoreFigures};
 pub use issuer::IssuerSource;
 pub use keys::{KeyStore, SigningKeyInfo};
 pub use log::{
