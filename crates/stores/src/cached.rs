@@ -1,9 +1,10 @@
 //! The registry in memory, so that the hot path never waits for a database, and the rule by which
 //! this process finds out what others have changed.
 //!
-//! A look at the feed is made every 200 ms by the database's own side; for a request when the last
-//! one for a request is two milliseconds old; and after each change of this process before it is
-//! answered. Each first forgets, so that nothing stale is left in force should it fail after that.
+//! A look at the feed is made several times a second by the database's own side; for a request when
+//! the last one for a request is some milliseconds old ([`Feed::LOOK_AGAIN`]); and after each change
+//! of this process before it is answered. Each first forgets, so that nothing stale is left in force
+//! should it fail after that.
 
 mod entries;
 mod flight;
@@ -36,12 +37,6 @@ use self::{
 };
 pub(crate) use self::{names::KnownNames, ring::Moment};
 use crate::feed::{Change, Feed, Load, Look, News};
-
-/// How soon after one look for a request a request makes another. A command needs longer to end
-/// after its commit, so a client that it created is found by the request that follows. No number of
-/// requests makes the database look more often: at full load a token costs as much with this time
-/// as with five times as much.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Parsed registrations and signing keys of a database, and how far its feed was read.
 pub(crate) struct Cached<S: Feed> {
@@ -123,18 +118,21 @@ impl<S: Feed + Load> Cached<S> {
         if !self.is_look_due()
             && let Some(client) = self.clients.get(id)
         {
-            return Ok(Some(client));
+            return self.source.check().map(|()| Some(client));
         }
         // In memory of its own: few requests need it.
         Box::pin(self.client_by_name(id)).await
     }
 
     async fn client_by_name(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        // Where it is known that nothing is answered, nobody waits for a look.
+        self.source.check()?;
         let looked = if self.is_look_due() {
             self.look_for_request().await
         } else {
             Ok(())
         };
+        self.source.check()?;
         // What is known does not need the feed.
         let Some(number) = self.names.number(id.as_str()) else {
             return looked.map(|()| None);
@@ -148,6 +146,7 @@ impl<S: Feed + Load> Cached<S> {
 
     /// A subject.
     pub(crate) async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        self.source.check()?;
         match self.subjects.get(id) {
             Some(Some(subject)) => return Ok(Some(subject)),
             // Somebody may just have been registered, as with the names of clients.
@@ -168,6 +167,7 @@ impl<S: Feed + Load> Cached<S> {
         client: &ClientId,
         subject: &SubjectId,
     ) -> Result<Permissions, StoreError> {
+        self.source.check()?;
         let key = (client.clone(), subject.clone());
         if let Some(permissions) = self.permissions.get(&key) {
             return Ok(permissions);
@@ -183,15 +183,17 @@ impl<S: Feed + Load> Cached<S> {
         if !self.is_look_due()
             && let Some(issuers) = self.issuers.get(&())
         {
-            return Ok(issuers);
+            return self.source.check().map(|()| issuers);
         }
         Box::pin(self.issuers_now()).await
     }
 
     async fn issuers_now(&self) -> Result<Arc<Issuers>, StoreError> {
+        self.source.check()?;
         if self.is_look_due() {
             self.look_for_request().await?;
         }
+        self.source.check()?;
         if let Some(issuers) = self.issuers.get(&()) {
             return Ok(issuers);
         }
@@ -202,6 +204,7 @@ impl<S: Feed + Load> Cached<S> {
 
     /// All trusts of the issuer with this number.
     pub(crate) async fn trusts(&self, issuer: u64) -> Result<Arc<Trusts>, StoreError> {
+        self.source.check()?;
         if let Some(trusts) = self.trusts.get(&issuer) {
             return Ok(trusts);
         }
@@ -226,7 +229,7 @@ impl<S: Feed + Load> Cached<S> {
                     }
                 }
                 Seat::Leads(lead) => {
-                    let due = self.looks.opened.elapsed() + LOOK_AGAIN;
+                    let due = self.looks.opened.elapsed() + S::LOOK_AGAIN;
                     let due = u64::try_from(due.as_millis()).unwrap_or(u64::MAX);
                     let looked = self.look().await;
                     // Last, so that no request takes a look that has not ended for one that has.
@@ -242,15 +245,37 @@ impl<S: Feed + Load> Cached<S> {
     /// # Errors
     /// [`StoreError`]; the next look reads the same again.
     pub(crate) async fn look(&self) -> Result<(), StoreError> {
-        let before = self.looks.position().clone();
-        let Look { news, position } = match self.source.look(&before).await {
-            Ok(look) => look,
+        let before = self.position();
+        match self.source.look(&before).await {
+            Ok(look) => self.heed(&before, look).await,
             Err(error) => {
                 // Not knowing what changed, trust nothing that was read before.
                 self.forget(&News::Everything);
-                return Err(error);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// A number that grows with each forgetting.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.current()
+    }
+
+    /// How far the feed was read.
+    pub(crate) fn position(&self) -> S::Position {
+        self.looks.position().clone()
+    }
+
+    /// Forgets what a look has seen that was made at this position.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next look reads the same again.
+    pub(crate) async fn heed(
+        &self,
+        before: &S::Position,
+        look: Look<S::Position>,
+    ) -> Result<(), StoreError> {
+        let Look { news, position } = look;
         self.forget(&news);
         let generation = self.generation.current();
         if news == News::Everything {
@@ -262,7 +287,7 @@ impl<S: Feed + Load> Cached<S> {
         }
         // Another look may have come further meanwhile.
         let mut last = self.looks.position();
-        if *last == before {
+        if *last == *before {
             *last = position;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What the cache stands on: a feed that says what has changed, and the reads that the cache could
 //! not answer. A database implements both.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::UnixTime,
@@ -18,11 +18,22 @@ pub(crate) trait Feed: Send + Sync + 'static {
     /// were given to it.
     type Position: Clone + PartialEq + Send + Sync + 'static;
 
+    /// How soon after one look for a request a request makes another.
+    const LOOK_AGAIN: Duration;
+
     /// What has changed behind a position.
     fn look(
         &self,
         position: &Self::Position,
     ) -> impl Future<Output = Result<Look<Self::Position>, StoreError>> + Send;
+
+    /// Whether what is in memory may be answered, as far as it is known without asking.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: others may have changed it for longer than a second.
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// What one look at the feed has seen.

@@ -51,6 +51,9 @@ pub enum MasterKeyError {
     Absent(PathBuf),
 }
 
+/// What the master key is tried on.
+const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
+
 /// Encrypts and decrypts secrets. `Debug` shows nothing of it.
 #[derive(Debug)]
 pub struct MasterKey {
@@ -107,6 +110,33 @@ impl MasterKey {
         Ok(key)
     }
 
+    /// The key of a database that is there, in this file. A first start that was killed may have left
+    /// it unfinished.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`]
+    pub(crate) fn read_or_unfinished(path: &Path) -> Result<Self, MasterKeyError> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        match Self::read(&Self::unfinished(path)) {
+            // There is none, or another process has given it its name meanwhile.
+            Err(MasterKeyError::Missing(_)) => Self::read(path),
+            unfinished => unfinished,
+        }
+    }
+
+    /// What a database keeps to know its key by.
+    pub(crate) fn proof(&self) -> Vec<u8> {
+        let (purpose, text) = PROOF;
+        self.seal(purpose, text)
+    }
+
+    /// Whether a proof was made with this key.
+    pub(crate) fn made(&self, proof: &[u8]) -> bool {
+        self.open(PROOF.0, proof).is_some()
+    }
+
     /// Under which name a key is written before it is kept.
     pub(crate) fn unfinished(path: &Path) -> PathBuf {
         path.with_extension("key.new")
@@ -152,11 +182,17 @@ impl MasterKey {
             return Ok(());
         }
         // A link does not replace a key that is there: what was left beside it goes.
+        // Another process may do the same meanwhile.
+        let done = |result: io::Result<()>, by_another: io::ErrorKind| match result {
+            Err(error) if error.kind() == by_another && path.exists() => Ok(()),
+            result => result,
+        };
         let keep = || {
             if !path.exists() {
-                fs::hard_link(&unfinished, path)?;
+                let named = fs::hard_link(&unfinished, path);
+                done(named, io::ErrorKind::AlreadyExists)?;
             }
-            fs::remove_file(&unfinished)
+            done(fs::remove_file(&unfinished), io::ErrorKind::NotFound)
         };
         keep().map_err(|error| MasterKeyError::Io {
             path: path.to_owned(),

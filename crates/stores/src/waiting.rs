@@ -14,7 +14,7 @@ use std::{
 use grantor::{
     clock::UnixTime,
     registry::PermissionNumbers,
-    server::Decision,
+    server::{Decision, Outcome},
     storage::{DecisionIndex, TrustOutcome},
     types::Name,
 };
@@ -33,6 +33,8 @@ pub(crate) struct DecisionRow {
     pub(crate) trusts: Option<String>,
     /// The decision as JSON.
     pub(crate) record: String,
+    /// Whether something was granted: what is not decided is neither that nor refused.
+    pub(crate) is_granted: bool,
     is_cheap: bool,
     permissions: PermissionNumbers,
 }
@@ -45,6 +47,7 @@ impl DecisionRow {
             trusts: trusts(&index.trusts),
             index,
             record: decision.record(),
+            is_granted: matches!(decision.outcome, Outcome::Granted),
             is_cheap: decision.is_cheap(),
             permissions: decision.permissions(),
         }
@@ -212,6 +215,7 @@ pub(crate) mod tests {
             at: SystemClock.now().millis(),
             trusts: None,
             record: "x".repeat(length),
+            is_granted: false,
             is_cheap,
             permissions: PermissionNumbers::default(),
         }

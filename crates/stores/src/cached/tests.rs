@@ -118,6 +118,8 @@ impl Fake {
 impl Feed for Fake {
     type Position = usize;
 
+    const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
     /// A list that is shorter than before has been replaced.
     async fn look(&self, position: &usize) -> Result<Look<usize>, StoreError> {
         self.looks.fetch_add(1, Ordering::SeqCst);

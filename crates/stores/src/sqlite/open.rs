@@ -114,8 +114,6 @@ const BUSY: Duration = Duration::from_secs(5);
 const CACHE_KIB: i32 = -8192;
 /// Larger files are not checked page by page at each start.
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
-/// What the master key is tried on.
-const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
 
 /// What may be chosen when a database is opened.
 #[derive(Clone)]
@@ -242,17 +240,10 @@ pub(super) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
         .unwrap_or_else(|| directory.join("master.key"))
 }
 
-/// The master key of a database that is there. A first start that was killed may have left it
-/// unfinished.
+/// The master key of a database that is there.
 pub(super) fn master_key(directory: &Path, options: &Options) -> Result<MasterKey, OpenError> {
     let path = master_key_path(directory, options);
-    let unfinished = MasterKey::unfinished(&path);
-    let is_unfinished = !path.exists() && unfinished.exists();
-    Ok(MasterKey::read(if is_unfinished {
-        &unfinished
-    } else {
-        &path
-    })?)
+    Ok(MasterKey::read_or_unfinished(&path)?)
 }
 
 fn start(
@@ -597,17 +588,13 @@ fn is_of_another(path: &Path, master_key: &MasterKey) -> rusqlite::Result<bool> 
     // One that an early version has just begun.
     let has_meta = connection.table_exists(None, "meta")?;
     let proof = if has_meta { proof(&connection)? } else { None };
-    Ok(proof.is_some_and(|proof| !opens(master_key, &proof)))
+    Ok(proof.is_some_and(|proof| !master_key.made(&proof)))
 }
 
 /// What the master key is tried on.
 fn proof(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
     let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
     connection.query_row(query, [], |row| row.get(0)).optional()
-}
-
-fn opens(master_key: &MasterKey, proof: &[u8]) -> bool {
-    master_key.open(PROOF.0, proof).is_some()
 }
 
 /// Proves that the master key is the one this database was made with, writing nothing if it is not;
@@ -617,12 +604,11 @@ pub(super) fn check_master_key(
     master_key: &MasterKey,
 ) -> rusqlite::Result<Option<()>> {
     if let Some(proof) = proof(connection)? {
-        return Ok(opens(master_key, &proof).then_some(()));
+        return Ok(master_key.made(&proof).then_some(()));
     }
-    let (purpose, text) = PROOF;
     let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1)";
     connection
-        .execute(insert, [master_key.seal(purpose, text)])
+        .execute(insert, [master_key.proof()])
         .map(|_| Some(()))
 }
 
