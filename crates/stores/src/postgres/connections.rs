@@ -1,0 +1,292 @@
+//! Who has which connection. There are never more than were chosen, whatever the load: one carries
+//! claims, one looks at the feed, one writes decisions, one reads, and the others are lent for one
+//! change at a time.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use grantor::storage::StoreError;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    backoff::Backoff, connect::Connector, error::Failure, open_error::because, session::Session,
+};
+
+/// Longest wait for a lent connection.
+const LENT_WITHIN: Duration = Duration::from_secs(2);
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long any other statement may take.
+const STATEMENT: Duration = Duration::from_secs(2);
+/// How long a statement may take for which nobody waits.
+const UNHURRIED: Duration = Duration::from_secs(30);
+
+/// The connections of a process.
+pub(super) struct Connections {
+    /// That of claims.
+    pub(super) claims: Line,
+    /// That of looks.
+    pub(super) looks: Line,
+    /// That of decisions, counts and removals: nobody waits for it.
+    pub(super) records: Line,
+    reads: Option<Line>,
+    changes: Pool,
+    /// The turn of what may wait.
+    turn: Arc<Semaphore>,
+}
+
+impl Connections {
+    /// None is open yet.
+    pub(super) fn new(connector: Connector, most: u8) -> Self {
+        let connector = Arc::new(connector);
+        let (epoch, uncounted) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+        let line =
+            |limit, epoch: &Arc<AtomicU64>| Line::new(connector.clone(), limit, epoch.clone());
+        let shared = 4_u8;
+        Self {
+            claims: line(STATEMENT, &epoch),
+            looks: line(LOOK, &epoch),
+            records: line(UNHURRIED, &uncounted),
+            reads: (most > shared).then(|| line(STATEMENT, &uncounted)),
+            changes: Pool::new(
+                connector.clone(),
+                usize::from(most.saturating_sub(shared)).max(1),
+            ),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// The connection of reads: each is one statement, and they are sent one behind the other.
+    pub(super) fn reads(&self) -> &Line {
+        self.reads.as_ref().unwrap_or(&self.looks)
+    }
+
+    /// A connection of one's own, for a transaction or for what takes longer. Others wait for it
+    /// meanwhile.
+    pub(super) async fn lend(&self) -> Result<Lent, Failure> {
+        self.changes.lend().await
+    }
+
+    /// The same for lists and whatever else may wait: one at a time, so that what tokens need finds a
+    /// connection.
+    pub(super) async fn lend_in_turn(&self) -> Result<Lent, Failure> {
+        let turn = self.turn.clone().acquire_owned().await;
+        let mut lent = self.changes.lend().await?;
+        lent.turn = turn.ok();
+        Ok(lent)
+    }
+
+    /// How many are open now.
+    pub(super) fn open(&self) -> u64 {
+        let lines = [
+            Some(&self.claims),
+            Some(&self.looks),
+            Some(&self.records),
+            self.reads.as_ref(),
+        ];
+        let lines = lines
+            .into_iter()
+            .flatten()
+            .filter(|line| line.is_open())
+            .count();
+        u64::try_from(lines + self.changes.open()).unwrap_or(u64::MAX)
+    }
+
+    /// How many attempts to open one have failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.looks.connector.failed()
+    }
+
+    /// How many statements have failed.
+    pub(super) fn failed_statements(&self) -> u64 {
+        self.looks.connector.failed_statements()
+    }
+
+    /// How many connections of claims and looks were opened so far: with a new one, what was read
+    /// before counts for nothing.
+    pub(super) fn epoch(&self) -> u64 {
+        self.looks.epoch.load(Ordering::Acquire)
+    }
+}
+
+/// One connection, opened when it is first asked for and again when it has ended.
+pub(super) struct Line {
+    connector: Arc<Connector>,
+    limit: Duration,
+    session: Mutex<Option<Arc<Session>>>,
+    backoff: Backoff,
+    /// How many were opened, here and by the lines that share it.
+    epoch: Arc<AtomicU64>,
+}
+
+impl Line {
+    fn new(connector: Arc<Connector>, limit: Duration, epoch: Arc<AtomicU64>) -> Self {
+        Self {
+            connector,
+            limit,
+            session: Mutex::default(),
+            backoff: Backoff::default(),
+            epoch,
+        }
+    }
+
+    /// The session of now. Where there is none, one of those who ask opens it, and the others wait for
+    /// that; after a failure nobody waits, and one tries again after a while.
+    ///
+    /// # Errors
+    /// Unavailable, if none can be opened: nothing was asked.
+    pub(super) async fn session(&self) -> Result<Arc<Session>, Failure> {
+        let mut session = self.session.lock().await;
+        if let Some(open) = session.as_ref().filter(|session| !session.has_ended()) {
+            return Ok(open.clone());
+        }
+        *session = None;
+        let opened = Arc::new(connect(&self.connector, self.limit, &self.backoff).await?);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        *session = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// Whether it is open, as far as it is known without waiting.
+    fn is_open(&self) -> bool {
+        let session = self.session.try_lock();
+        session.is_ok_and(|session| session.as_ref().is_some_and(|open| !open.has_ended()))
+    }
+}
+
+/// Opens a session, unless an attempt has failed a moment ago.
+async fn connect(
+    connector: &Connector,
+    limit: Duration,
+    backoff: &Backoff,
+) -> Result<Session, Failure> {
+    backoff.may_try(Instant::now())?;
+    match connector.connect(limit).await {
+        Ok(session) => {
+            backoff.succeeded();
+            Ok(session)
+        }
+        Err(failure) => {
+            let is_full = failure
+                .code()
+                .is_some_and(|code| code.code().starts_with("53"));
+            let error = StoreError::from(failure);
+            let cause =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), because);
+            backoff.failed_by(cause, is_full, Instant::now());
+            Err(error.into())
+        }
+    }
+}
+
+/// Connections that are lent, the one that was used last first.
+struct Pool {
+    connector: Arc<Connector>,
+    free: Arc<std::sync::Mutex<Vec<Session>>>,
+    places: Arc<Semaphore>,
+    most: usize,
+    backoff: Backoff,
+}
+
+impl Pool {
+    fn new(connector: Arc<Connector>, most: usize) -> Self {
+        Self {
+            connector,
+            free: Arc::default(),
+            places: Arc::new(Semaphore::new(most)),
+            most,
+            backoff: Backoff::default(),
+        }
+    }
+
+    async fn lend(&self) -> Result<Lent, Failure> {
+        let place = tokio::time::timeout(LENT_WITHIN, self.places.clone().acquire_owned());
+        let Ok(Ok(place)) = place.await else {
+            return Err(Failure::unavailable("all connections are busy"));
+        };
+        let free = self
+            .free
+            .lock()
+            .unwrap_or_else(|error| error.into_inner())
+            .pop();
+        let session = match free.filter(|session| !session.has_ended()) {
+            Some(session) => session,
+            None => connect(&self.connector, STATEMENT, &self.backoff).await?,
+        };
+        Ok(Lent {
+            session: Some(session),
+            free: self.free.clone(),
+            _place: place,
+            turn: None,
+        })
+    }
+
+    /// How many are open: those that are lent, and those that wait to be.
+    fn open(&self) -> usize {
+        let free = self
+            .free
+            .lock()
+            .unwrap_or_else(|error| error.into_inner())
+            .len();
+        self.most - self.places.available_permits().min(self.most) + free
+    }
+}
+
+/// A lent connection. It is closed when it is let go, unless it is given back: whoever goes away in
+/// the middle of a transaction leaves nothing open.
+pub(super) struct Lent {
+    session: Option<Session>,
+    free: Arc<std::sync::Mutex<Vec<Session>>>,
+    _place: OwnedSemaphorePermit,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Lent {
+    /// For others to use: nothing is open in it.
+    pub(super) fn give_back(mut self) {
+        if let Some(session) = self.session.take().filter(|session| !session.has_ended()) {
+            let mut free = self.free.lock().unwrap_or_else(|error| error.into_inner());
+            free.push(session);
+        }
+    }
+}
+
+impl Deref for Lent {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+            .as_ref()
+            .expect("it is there until it is given back")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::{Durability, Target};
+
+    #[test]
+    fn s033_a_new_connection_counts_where_claims_or_looks_go_over_it() {
+        for most in [4, 6] {
+            let target = Target::new("postgres://a@127.0.0.1/b", Durability::Local);
+            let connections = Connections::new(Connector::new(&target).expect("a target"), most);
+            let count = |line: &Line| line.epoch.fetch_add(1, Ordering::AcqRel);
+            count(&connections.records);
+            assert_eq!(connections.epoch(), 0, "{most}");
+            count(&connections.looks);
+            count(&connections.claims);
+            assert_eq!(connections.epoch(), 2, "{most}");
+            count(connections.reads());
+            // With few connections, reads go over that of looks.
+            let reads = u64::from(connections.reads.is_none());
+            assert_eq!(connections.epoch(), 2 + reads, "{most}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! From PostgreSQL's errors to the store's.
+
+use grantor::storage::StoreError;
+use tokio_postgres::error::SqlState;
+
+use crate::form::Unreadable;
+
+/// Why something else than the server failed: a text, or an error of the connection.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of this module on its way to a [`StoreError`].
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The store's own answer.
+    Store(StoreError),
+    /// The server answered with an error: nothing was done.
+    Refused(tokio_postgres::Error),
+    /// The connection ended before an answer, or its answer cannot be believed. What was asked for
+    /// may have been done, if it was a write.
+    Lost(Cause),
+    /// A row that does not hold what this program once wrote there.
+    Unreadable(Unreadable),
+}
+
+impl Failure {
+    /// Nobody can be asked: nothing was done.
+    pub(super) fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self::Store(StoreError::Unavailable(cause.into()))
+    }
+
+    /// As the answer to a write that its statement commits by itself, or to a commit: what got no
+    /// answer may have been done.
+    pub(super) fn of_commit(self) -> StoreError {
+        match self {
+            Self::Lost(cause) => StoreError::Unknown(cause),
+            other => other.into(),
+        }
+    }
+
+    /// The SQLSTATE, where the server answered with one.
+    pub(super) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Refused(error) => error.code(),
+            Self::Store(_) | Self::Lost(_) | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether the server took it back because of others, and may take it now.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        let again = [
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::QUERY_CANCELED,
+        ];
+        self.code().is_some_and(|code| again.contains(code))
+    }
+}
+
+/// Whether the session is of no use after this: the server ends, or has become a standby
+/// (keycloak#24493), or what was prepared is of an earlier schema.
+fn ends_session(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else {
+        return true;
+    };
+    let text = code.code();
+    text.starts_with("08")
+        || text.starts_with("57P")
+        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match ends_session(&error) {
+            true => Self::Lost(error.into()),
+            false => Self::Refused(error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        let is_busy = failure.may_be_repeated()
+            || failure
+                .code()
+                .is_some_and(|code| code.code().starts_with("53"));
+        match failure {
+            Failure::Store(error) => error,
+            Failure::Unreadable(unreadable) => unreadable.into(),
+            Failure::Lost(cause) => Self::Unavailable(cause),
+            Failure::Refused(error) if is_busy => Self::Unavailable(error.into()),
+            Failure::Refused(error) => Self::Failed(error.into()),
+        }
+    }
+}

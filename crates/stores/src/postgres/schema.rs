@@ -1,0 +1,54 @@
+//! The tables, made and changed under one lock: nodes that start at once make them once.
+
+use super::{OpenError, error::Failure, session::Session};
+
+/// One entry per schema version, never changed once released. Each leaves the program before it
+/// working: what is not needed any more is removed a release later.
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_base.sql"),
+    include_str!("../../migrations/postgres/0002_signing_key.sql"),
+    include_str!("../../migrations/postgres/0003_claim.sql"),
+    include_str!("../../migrations/postgres/0004_artifact.sql"),
+    include_str!("../../migrations/postgres/0005_registry.sql"),
+    include_str!("../../migrations/postgres/0006_people.sql"),
+    include_str!("../../migrations/postgres/0007_issuer.sql"),
+    include_str!("../../migrations/postgres/0008_log.sql"),
+];
+
+/// The newest schema version that this program knows.
+pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+
+/// The schema version that is there; `None` where there are no tables of ours.
+pub(super) async fn version(session: &Session) -> Result<Option<i64>, Failure> {
+    let there = session.query_one("SELECT to_regclass('meta') IS NOT NULL", &[]);
+    if !there.await?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let version = "SELECT value::bigint FROM meta WHERE name = 'schema'";
+    let version = session.query_opt(version, &[]).await?;
+    Ok(version.map(|row| row.get(0)))
+}
+
+/// The lock of whoever changes the schema, until the transaction ends.
+pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(7523, 0)";
+
+/// Makes what is missing, in the open transaction, behind the lock.
+pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), OpenError> {
+    let found = version(session).await?;
+    if found.is_none() {
+        let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+        session.batch(&create).await?;
+    }
+    let found = found.unwrap_or_default();
+    for (sql, version) in MIGRATIONS.iter().zip(1_i64..) {
+        if version > found {
+            session.batch(sql).await?;
+        }
+    }
+    if found < KNOWN {
+        let put = "INSERT INTO meta (name, value) VALUES ('schema', $1::bigint::text) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        session.execute(put, &[&KNOWN]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Subjects in PostgreSQL.
+
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    registry::{Operator, Password, Subject, SubjectFilter},
+    storage::{StoreError, SubjectSource},
+    types::SubjectId,
+};
+use tokio_postgres::Row;
+
+use super::{
+    PostgresStore,
+    error::Failure,
+    passkey, permission,
+    registry::{Changing, Stored, expect_row},
+    revision,
+    search::{Search, value},
+    session::Session,
+};
+use crate::{
+    MasterKey,
+    form::subject::{SubjectRow, display_name, language, manager},
+};
+
+#[async_trait]
+impl SubjectSource for PostgresStore {
+    async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        self.0.cached.subject(id).await
+    }
+}
+
+impl Stored for Subject {
+    async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
+        let insert = "WITH named AS ( \
+                INSERT INTO party (name, kind) VALUES ($1, 'subject') \
+                ON CONFLICT DO NOTHING RETURNING name \
+            ) INSERT INTO subject (id, enabled, created_at, managed_by, display_name, language) \
+            SELECT name, $2, $3, $4, $5, $6 FROM named";
+        let created_at = self.created_at.map(UnixTime::millis);
+        let id = self.id.as_str();
+        let (manager, name, language) = (manager(self), display_name(self), language(self));
+        let added = changing
+            .session()
+            .execute(
+                insert,
+                &[&id, &self.enabled, &created_at, &manager, &name, &language],
+            )
+            .await?;
+        match added {
+            0 => Err(StoreError::Exists("client or subject").into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+        let update = "UPDATE subject SET enabled = $4, managed_by = $5, display_name = $6, \
+            language = $7, version = version + 1 WHERE id = $1 AND number = $2 AND version = $3";
+        let id = self.id.as_str();
+        let (number, version) = revision::columns(self.revision);
+        let (manager, name, language) = (manager(self), display_name(self), language(self));
+        changing
+            .session()
+            .execute(
+                update,
+                &[
+                    &id,
+                    &number,
+                    &version,
+                    &self.enabled,
+                    &manager,
+                    &name,
+                    &language,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn delete(changing: &Changing, id: &SubjectId) -> Result<(), Failure> {
+        let delete = "DELETE FROM party WHERE name = $1 AND kind = 'subject'";
+        let deleted = changing.session().execute(delete, &[&id.as_str()]).await?;
+        expect_row(deleted, "subject")
+    }
+
+    async fn find_all(
+        session: &Session,
+        _: &MasterKey,
+        ids: &[SubjectId],
+    ) -> Result<Vec<Self>, Failure> {
+        let ids: Vec<_> = ids.iter().map(SubjectId::as_str).collect();
+        let rows = session.query(FIND, &[&ids]).await?;
+        rows.iter().map(subject).collect()
+    }
+
+    fn search(filter: &SubjectFilter) -> Search {
+        let name = &["subject.id"];
+        let mut search = Search::all("subject", name);
+        match filter.enabled {
+            Some(true) => search.want("subject.enabled", []),
+            Some(false) => search.enter(name, "NOT subject.enabled", []),
+            None => {}
+        }
+        if let Some(manager) = &filter.managed_by {
+            let manager = value(manager.to_string());
+            search.enter(name, "subject.managed_by = ?", [manager]);
+        }
+        search.want_part(filter.q.as_ref(), TEXTS);
+        search.by_text(filter.q.as_ref(), TEXTS, "subject.number % 1024 = 0");
+        search
+    }
+
+    async fn record_what_goes_along(
+        changing: &mut Changing,
+        id: &SubjectId,
+    ) -> Result<(), Failure> {
+        let permissions = permission::of_subject(changing.session(), id).await;
+        changing.goes_along(permissions)?;
+        record_credentials(changing, id).await?;
+        let operator = found::<Operator>(changing, id).await;
+        changing.goes_along(operator)
+    }
+}
+
+/// The texts that parts are looked for in.
+const TEXTS: &[&str] = &["subject.id", "subject.display_name"];
+
+const FIND: &str = "SELECT id, enabled, created_at, number, version, managed_by, display_name, \
+    language FROM subject WHERE id = ANY($1)";
+
+/// Removes what a subject signs in with, and records it.
+pub(super) async fn end_credentials(
+    changing: &mut Changing,
+    id: &SubjectId,
+) -> Result<(), Failure> {
+    record_credentials(changing, id).await?;
+    let session = changing.session();
+    let number = number(session, id).await?;
+    for delete in [
+        "DELETE FROM password WHERE subject = $1",
+        "DELETE FROM passkey WHERE subject = $1",
+    ] {
+        session.execute(delete, &[&number]).await?;
+    }
+    Ok(())
+}
+
+async fn record_credentials(changing: &mut Changing, id: &SubjectId) -> Result<(), Failure> {
+    let password = found::<Password>(changing, id).await;
+    changing.goes_along(password)?;
+    let passkeys = passkey::of_subject(changing.session(), id).await;
+    changing.goes_along(passkeys)
+}
+
+/// The one that a subject has of these, if it has one.
+async fn found<R: Stored<Id = SubjectId>>(
+    changing: &Changing,
+    id: &SubjectId,
+) -> Result<Vec<R>, Failure> {
+    R::find_all(
+        changing.session(),
+        changing.master_key(),
+        std::slice::from_ref(id),
+    )
+    .await
+}
+
+/// The subject of this name, if there is one.
+pub(super) async fn load(session: &Session, id: &SubjectId) -> Result<Option<Subject>, Failure> {
+    let row = session
+        .query_opt(FIND, &[&[id.as_str()].as_slice()])
+        .await?;
+    row.as_ref().map(subject).transpose()
+}
+
+/// The number of this subject's row.
+pub(super) async fn number(session: &Session, id: &SubjectId) -> Result<i64, Failure> {
+    let number = "SELECT number FROM subject WHERE id = $1";
+    let number = session.query_opt(number, &[&id.as_str()]).await?;
+    let number = number.ok_or(StoreError::Missing("subject"))?;
+    Ok(number.get(0))
+}
+
+fn subject(row: &Row) -> Result<Subject, Failure> {
+    let row = SubjectRow {
+        id: row.get(0),
+        enabled: row.get(1),
+        created_at: row.get(2),
+        revision: revision::read(row, 3),
+        managed_by: row.get(5),
+        display_name: row.get(6),
+        language: row.get(7),
+    };
+    Ok(row.read()?)
+}
