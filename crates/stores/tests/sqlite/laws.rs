@@ -11,7 +11,7 @@ use grantor::{
         Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, ClientSource, DEFAULT_REPLAY_QUOTA,
         Ending, FamilyId, KeyStore as _, Put, Registries, ReplayGuard, ReplayKey, StoreError,
     },
-    types::{AuthMethod, ClientId},
+    types::AuthMethod,
 };
 use grantor_stores::{
     Exposure, MasterKeyError, Upkeep,
@@ -20,6 +20,8 @@ use grantor_stores::{
 use grantor_testkit::wait;
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+use crate::given::{id, within_a_second};
 
 /// So many stores on one new file.
 async fn nodes(count: usize) -> (Vec<Arc<SqliteStore>>, TempDir) {
@@ -50,10 +52,6 @@ fn refusal(directory: &Path) -> OpenError {
     SqliteStore::open(directory, &Options::default()).expect_err("the store must not open")
 }
 
-pub fn id(text: &str) -> ClientId {
-    ClientId::parse(text).expect("a client id")
-}
-
 fn client(name: &str, method: AuthMethod, secrets: Vec<ClientSecret>) -> Client {
     Client::new(
         ClientMetadata::new(id(name), method, SystemClock.now()),
@@ -75,13 +73,6 @@ async fn register(store: &SqliteStore, name: &str) {
 
 fn in_a_minute() -> UnixTime {
     SystemClock.now().plus(Duration::from_secs(60))
-}
-
-/// Asks until it is so, or fails after a second: the bound within which a change by another process
-/// is in force.
-#[track_caller]
-pub fn within_a_second(is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
-    wait::within(Duration::from_secs(1), "in force", is_so)
 }
 
 #[tokio::test]

@@ -1,15 +1,31 @@
-//! The SQLite backend: the laws of every store, and what only it promises.
+//! The SQLite backend: the laws of every store, what every engine promises, and what only it does.
 
-mod change_records;
-mod code;
-mod decisions;
 mod earlier_version;
-mod feed;
-mod gate;
-mod issuers;
+mod engine;
 mod laws;
-mod plan;
-mod refresh;
+mod left_behind;
 mod restore;
+mod rollback;
 mod searches;
+mod unwaited;
+
+#[path = "../both/change_records.rs"]
+mod change_records;
+#[path = "../both/code.rs"]
+mod code;
+#[path = "../both/decisions.rs"]
+mod decisions;
+#[path = "../both/feed.rs"]
+mod feed;
+#[path = "../both/gate.rs"]
+mod gate;
+#[path = "../both/given.rs"]
+mod given;
+#[path = "../both/issuers.rs"]
+mod issuers;
+#[path = "../both/plan.rs"]
+mod plan;
+#[path = "../both/refresh.rs"]
+mod refresh;
+#[path = "../both/statistics.rs"]
 mod statistics;

@@ -26,7 +26,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::laws::{id, open};
+use crate::{given::id, laws::open};
 
 /// 2027-01-15
 const NOW: i64 = 1_800_000_000_000;

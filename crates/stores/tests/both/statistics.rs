@@ -1,6 +1,6 @@
-//! Counts in SQLite: added up by the hour when they are old, then forgotten; kept over a restart.
+//! Counts: added up by the hour when they are old, then forgotten; kept over a restart.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::{ManualClock, UnixTime},
@@ -10,25 +10,21 @@ use grantor::{
         StatisticsStore as _,
     },
 };
-use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::wait;
-use rusqlite::Connection;
+
+use crate::engine::{Database, Store, WRITTEN_AFTER_DROP, accepts, refuses};
 
 /// The beginning of an hour.
 const BEGIN: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn open(directory: &Path, now: UnixTime) -> SqliteStore {
-    let options = Options {
-        clock: Arc::new(ManualClock::new(now)),
-        ..Options::default()
-    };
-    SqliteStore::open(directory, &options).expect("the store opens")
+async fn open(database: &Database, now: UnixTime) -> Store {
+    database.open_at(Arc::new(ManualClock::new(now))).await
 }
 
 /// Something was granted at this time.
-fn count(store: &SqliteStore, at: UnixTime) {
+fn count(store: &Store, at: UnixTime) {
     let granted = format!(
         r#"{{"id":"x0dk2vq8c3pmz7t","at":{},"endpoint":"token","outcome":{{"outcome":"granted"}}}}"#,
         at.millis()
@@ -39,7 +35,7 @@ fn count(store: &SqliteStore, at: UnixTime) {
 }
 
 /// The counts of the first day, by the minute.
-async fn counts(store: &SqliteStore) -> Vec<(UnixTime, u64)> {
+async fn counts(store: &Store) -> Vec<(UnixTime, u64)> {
     let query = CountQuery {
         from: BEGIN,
         to: BEGIN.plus(24 * HOUR),
@@ -52,8 +48,8 @@ async fn counts(store: &SqliteStore) -> Vec<(UnixTime, u64)> {
 }
 
 /// Three in the first hour and one in the next, written.
-async fn counted(directory: &Path) -> [(UnixTime, u64); 3] {
-    let store = open(directory, BEGIN);
+async fn counted(database: &Database) -> [(UnixTime, u64); 3] {
+    let store = open(database, BEGIN).await;
     let rows = [(BEGIN, 2), (BEGIN.plus(MINUTE), 1), (BEGIN.plus(HOUR), 1)];
     for (minute, times) in rows {
         (0..times).for_each(|_| count(&store, minute));
@@ -65,20 +61,26 @@ async fn counted(directory: &Path) -> [(UnixTime, u64); 3] {
 
 #[tokio::test]
 async fn m084_a_restart_keeps_counts_and_what_was_counted_last_is_written_before_the_end() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let [first, second, third] = counted(directory.path()).await;
-    let store = open(directory.path(), BEGIN);
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let [first, second, third] = counted(&database).await;
+    let store = open(&database, BEGIN).await;
     count(&store, BEGIN);
     // Without a flush.
     drop(store);
-    let store = open(directory.path(), BEGIN);
-    assert_eq!(counts(&store).await, [(first.0, 3), second, third]);
+    let store = open(&database, BEGIN).await;
+    let expected = [(first.0, 3), second, third];
+    let is_written = async || counts(&store).await == expected;
+    wait::within(WRITTEN_AFTER_DROP, "the last count", is_written).await;
 }
 
 #[tokio::test]
 async fn m084_minutes_become_hours_after_seven_days_and_hours_end_after_400() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let rows = counted(directory.path()).await;
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let rows = counted(&database).await;
     let folded = [(BEGIN, 3), (BEGIN.plus(HOUR), 1)];
     // The sweeper stays ten seconds behind.
     let late = MINUTE;
@@ -89,26 +91,26 @@ async fn m084_minutes_become_hours_after_seven_days_and_hours_end_after_400() {
         (BEGIN.plus(HOURS_KEPT + late), &folded[1..]),
         (BEGIN.plus(HOURS_KEPT + HOUR + late), &[]),
     ] {
-        // What the clock says at a start is believed; the first group sweeps.
-        let store = open(directory.path(), now);
+        // What the clock says at a start is believed; the first group, or the store's task, sweeps.
+        database.mark_for_sweep();
+        let store = open(&database, now).await;
         count(&store, now);
         store.flush().await.expect("flushed");
+        database.swept().await;
         assert_eq!(counts(&store).await, expected, "{now}");
     }
 }
 
 #[tokio::test]
 async fn m084_what_cannot_be_written_now_is_counted_later() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path(), BEGIN);
-    let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
-    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON statistic BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
-    other.execute_batch(refuses).expect("a trigger");
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = open(&database, BEGIN).await;
+    database.by_hand(&refuses("statistic")).expect("a trigger");
     count(&store, BEGIN);
     wait::until("a group that fails", async || store.flush().await.is_err()).await;
-    other
-        .execute_batch("DROP TRIGGER refuses")
-        .expect("dropped");
+    database.by_hand(&accepts("statistic")).expect("dropped");
     store.flush().await.expect("flushed");
     assert_eq!(counts(&store).await, [(BEGIN, 1)]);
 }

@@ -1,4 +1,4 @@
-//! The gate before SQLite: what it decides holds between processes too, and beside rows that cannot
+//! The gate before a database: what it decides holds between processes too, and beside rows that cannot
 //! be read.
 
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use grantor::{
     storage::{AnyChange, Batch as _, Change, Registries as _, StoreError},
     types::{AuthMethod, IssuerId, Name, Scope, SubjectId},
 };
-use grantor_stores::sqlite::SqliteStore;
-use rusqlite::Connection;
 
-use crate::laws::{id, open};
+use crate::{
+    engine::{Database, Store},
+    given::id,
+};
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 const DIGEST: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA";
@@ -29,11 +30,11 @@ fn subject(name: &str) -> SubjectId {
     SubjectId::parse(name).expect("a name")
 }
 
-fn gate(store: &Arc<SqliteStore>, rights: Rights) -> Gate {
+fn gate(store: &Arc<Store>, rights: Rights) -> Gate {
     Gate::new(Ports::of(store.clone()), rights)
 }
 
-async fn owner(store: &SqliteStore, name: &str) {
+async fn owner(store: &Store, name: &str) {
     let digest = PasswordDigest::parse(DIGEST).expect("a digest");
     let made = vec![
         Change::Create(Subject::new(subject(name))).into(),
@@ -55,8 +56,10 @@ fn is_last_owner<T>(result: Result<T, StoreError>) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m014_two_owners_do_not_remove_each_other_from_two_processes() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let stores = [(); 2].map(|()| Arc::new(open(directory.path())));
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let stores = [database.open().await, database.open().await].map(Arc::new);
     owner(&stores[0], "alice").await;
     for _ in 0..8 {
         owner(&stores[0], "bob").await;
@@ -91,8 +94,10 @@ async fn m014_two_owners_do_not_remove_each_other_from_two_processes() {
 
 #[tokio::test]
 async fn m014_the_last_client_with_admin_is_found_among_others() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(open(directory.path()));
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = Arc::new(database.open().await);
     let mut others: Vec<AnyChange> = vec![Change::Create(client("root", "grantor:admin")).into()];
     others.push(Change::Create(client("lesser", "grantor:write")).into());
     let plain = (0..50).map(|number| client(&format!("c{number}"), "read"));
@@ -117,8 +122,10 @@ async fn m014_the_last_client_with_admin_is_found_among_others() {
 
 #[tokio::test]
 async fn m012_an_issuer_is_as_powerful_as_its_trusts() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(open(directory.path()));
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = Arc::new(database.open().await);
     let iss = IssuerId::parse("https://idp.example").expect("an iss");
     let name = |name: &str| Name::parse(name).expect("a name");
     let keys = KeyOrigin::Discovery { metadata_url: None };
@@ -156,8 +163,10 @@ async fn m012_an_issuer_is_as_powerful_as_its_trusts() {
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_removed_at_the_database_or_by_an_owner_who_overrides() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(open(directory.path()));
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = Arc::new(database.open().await);
     for (rights, is_removed) in [
         (Rights::of(Role::Editor).overriding(), false),
         (Rights::of(Role::Owner), false),
@@ -169,10 +178,8 @@ async fn a_row_that_cannot_be_read_is_removed_at_the_database_or_by_an_owner_who
             .create(client("a", "read"), &by())
             .await
             .expect("created");
-        let connection = Connection::open(directory.path().join("grantor.db"));
-        let connection = connection.expect("a connection");
         let broken = "UPDATE client SET metadata = 'x' WHERE id = 'a'";
-        connection.execute(broken, []).expect("broken");
+        database.by_hand(broken).expect("broken");
         let gate = gate(&store, rights.clone());
         let removed = gate.clients().delete(&id("a"), &by()).await;
         assert_eq!(removed.is_ok(), is_removed, "{rights:?}");

@@ -1,7 +1,7 @@
 //! An authorization code of one server is redeemed at another that has opened the same database:
 //! nothing of it is kept but its use.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use grantor::{
     clock::{Clock as _, ManualClock},
@@ -10,23 +10,20 @@ use grantor::{
     storage::Registries,
     types::{AuthMethod, GrantType, Issuer, RedirectUri},
 };
-use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::{Authorize, CALLBACK, Form, ISSUER, Sessions, VERIFIER, at};
 use http::{Request, header};
 use url::Url;
 
+use crate::engine::{Database, Store};
+
 /// A server that has opened a database.
 pub struct Node {
     pub server: AuthorizationServer,
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<Store>,
 }
 
-pub fn open(directory: &Path, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node {
-    let options = Options {
-        clock: clock.clone(),
-        ..Options::default()
-    };
-    let store = Arc::new(SqliteStore::open(directory, &options).expect("it opens"));
+pub async fn open(database: &Database, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node {
+    let store = Arc::new(database.open_at(clock.clone()).await);
     let server = AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer"))
         .store(store.clone())
         .signing_keys(store.clone())
@@ -67,10 +64,12 @@ async fn is_granted(node: &Node, code: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_redeemed_once_at_any_server_of_the_database() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let Some(database) = Database::new() else {
+        return;
+    };
     let clock = Arc::new(ManualClock::new(at(0.0)));
     let sessions = Sessions::default();
-    let one = open(directory.path(), &clock, &sessions);
+    let one = open(&database, &clock, &sessions).await;
     let by = Actor::program("test");
     let method = AuthMethod::CLIENT_SECRET_POST;
     let mut app = ClientMetadata::new("app".parse().expect("a client"), method, clock.now());
@@ -93,11 +92,11 @@ async fn a_code_is_redeemed_once_at_any_server_of_the_database() {
     sessions.begin("annas", "anna", clock.now());
 
     let (first, second) = (code(&one).await, code(&one).await);
-    let other = open(directory.path(), &clock, &sessions);
+    let other = open(&database, &clock, &sessions).await;
     assert!(is_granted(&other, &first).await);
     assert!(!is_granted(&one, &first).await, "used at the other");
     drop((one, other));
-    let again = open(directory.path(), &clock, &sessions);
+    let again = open(&database, &clock, &sessions).await;
     assert!(!is_granted(&again, &first).await, "used before the restart");
     assert!(is_granted(&again, &second).await, "after the restart");
 }

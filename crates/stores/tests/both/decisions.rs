@@ -1,40 +1,34 @@
-//! Decisions in SQLite: recorded without being waited for, found again, and kept for a bounded time
+//! Decisions: recorded without being waited for, found again, and kept for a bounded time
 //! and number.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock, ManualClock, UnixTime},
-    registry::{Actor, Client, ClientMetadata},
     server::{AuthorizationServer, Decision},
-    storage::{
-        DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Registries, Start, StoreError,
-    },
-    types::{AuthMethod, ClientId, Issuer},
+    storage::{DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Start, StoreError},
+    types::Issuer,
 };
-use grantor_stores::{
-    Retention,
-    sqlite::{Options, SqliteStore},
-};
-use rusqlite::Connection;
+use grantor_stores::Retention;
 
-pub fn decisions(store: &SqliteStore) -> &dyn Log<Decision> {
+use crate::engine::{DECISION_RECORDS, Database, Store};
+
+pub fn decisions(store: &Store) -> &dyn Log<Decision> {
     store
 }
 
-struct World {
-    store: Arc<SqliteStore>,
+pub struct World {
+    pub store: Arc<Store>,
     server: AuthorizationServer,
 }
 
 impl World {
-    fn open(directory: &Path, clock: Arc<ManualClock>, retention: Retention) -> Self {
-        let options = Options {
-            clock: clock.clone(),
-            retention,
-            ..Options::default()
-        };
-        let store = Arc::new(SqliteStore::open(directory, &options).expect("the store opens"));
+    pub async fn open(database: &Database, clock: Arc<ManualClock>, retention: Retention) -> Self {
+        let opened = database.open_with(|options| {
+            options.clock = clock.clone();
+            options.retention = retention;
+        });
+        let store = Arc::new(opened.await);
         let issuer = Issuer::parse("https://as.example").expect("an issuer");
         let builder = AuthorizationServer::builder(issuer)
             .store(store.clone())
@@ -47,7 +41,7 @@ impl World {
     }
 
     /// A request that is refused; answers its decision's id.
-    async fn refused(&self, form: &str) -> String {
+    pub async fn refused(&self, form: &str) -> String {
         let request = http::Request::post("/token")
             .header("content-type", "application/x-www-form-urlencoded");
         let response = self
@@ -65,7 +59,7 @@ impl World {
         id.trim_end_matches(")\"}").to_owned()
     }
 
-    async fn list(&self, filter: DecisionFilter) -> Vec<Entry> {
+    pub async fn list(&self, filter: DecisionFilter) -> Vec<Entry> {
         self.store.flush().await.expect("flushed");
         let page = decisions(&self.store)
             .page(&filter, Start::Oldest, 5000)
@@ -73,10 +67,13 @@ impl World {
         page.expect("a page").entries
     }
 
-    /// How many there are behind a sweep: it is due, and decisions are recorded with it.
-    async fn swept(&self, clock: &ManualClock) -> usize {
+    /// How many there are behind a sweep: it is due, and one more decision was recorded before it.
+    async fn swept(&self, database: &Database, clock: &ManualClock) -> usize {
         clock.advance(Duration::from_millis(100));
         self.refused(GRANT).await;
+        self.store.flush().await.expect("flushed");
+        database.mark_for_sweep();
+        database.swept().await;
         self.list(DecisionFilter::default()).await.len()
     }
 }
@@ -87,17 +84,19 @@ fn filter(set: impl FnOnce(&mut DecisionFilter)) -> DecisionFilter {
     filter
 }
 
-fn clock() -> Arc<ManualClock> {
+pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)))
 }
 
 const SCOPE: &str = "grant_type=client_credentials&client_id=a&client_secret=b";
-const GRANT: &str = "grant_type=password";
+pub const GRANT: &str = "grant_type=password";
 
 #[tokio::test]
 async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let world = World::open(directory.path(), clock(), Retention::default());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let world = World::open(&database, clock(), Retention::default()).await;
     let (unknown, unsupported) = (world.refused(SCOPE).await, world.refused(GRANT).await);
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 2);
 
@@ -136,92 +135,72 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_decision_behind_a_rollback_is_recorded_with_the_next_commit() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let world = World::open(directory.path(), clock(), Retention::default());
-    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
-    let failing = "CREATE TRIGGER fails BEFORE INSERT ON party BEGIN SELECT RAISE(ROLLBACK, 'full'); END; BEGIN IMMEDIATE";
-    connection
-        .execute_batch(failing)
-        .expect("a registration fails, and waits for this transaction");
-    let metadata = ClientMetadata::new(
-        ClientId::parse("a").expect("a client id"),
-        AuthMethod::NONE,
-        clock().now(),
-    );
-    let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
-    let by = Actor::program("test");
-    let (registered, ()) = tokio::join!(world.store.clients().create(client, &by), async {
-        world.refused(GRANT).await;
-        connection
-            .execute_batch("COMMIT")
-            .expect("the lock is released");
-    });
-    assert!(registered.is_err());
-    assert_eq!(world.list(DecisionFilter::default()).await.len(), 1);
-    assert_eq!(world.store.dropped(), 0);
-}
-
-#[tokio::test]
 async fn nothing_is_lost_when_the_store_is_closed_and_opened_again() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let world = World::open(directory.path(), clock(), Retention::default());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let world = World::open(&database, clock(), Retention::default()).await;
     for _ in 0..2000 {
         world.refused(GRANT).await;
     }
     world.store.flush().await.expect("flushed");
     assert_eq!(world.store.dropped(), 0);
     drop(world);
-    let world = World::open(directory.path(), clock(), Retention::default());
+    let world = World::open(&database, clock(), Retention::default()).await;
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 2000);
 }
 
 #[tokio::test]
 async fn no_more_than_the_retention_is_kept() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let Some(database) = Database::new() else {
+        return;
+    };
     let clock = clock();
     let retention = Retention {
         rows: 10,
         age: Duration::from_secs(3600),
         ..Retention::default()
     };
-    let world = World::open(directory.path(), clock.clone(), retention);
+    let world = World::open(&database, clock.clone(), retention).await;
     for _ in 0..25 {
         world.refused(GRANT).await;
     }
-    assert_eq!(world.swept(&clock).await, 10);
+    assert_eq!(world.swept(&database, &clock).await, 10);
     // A clock that is an hour ahead for a moment removes nothing.
     let now = clock.now();
     clock.set(now.plus(Duration::from_secs(3620)));
-    assert_eq!(world.swept(&clock).await, 10);
+    assert_eq!(world.swept(&database, &clock).await, 10);
     drop(world);
     // What it says at a start is believed.
-    let world = World::open(directory.path(), clock.clone(), retention);
-    assert_eq!(world.swept(&clock).await, 2, "those of the last two sweeps");
+    let world = World::open(&database, clock.clone(), retention).await;
+    assert_eq!(
+        world.swept(&database, &clock).await,
+        2,
+        "those of the last two sweeps"
+    );
 }
 
 #[tokio::test]
 async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let Some(database) = Database::new() else {
+        return;
+    };
     let clock = clock();
     let retention = Retention {
         octets: 20_000,
         ..Retention::default()
     };
-    let world = World::open(directory.path(), clock.clone(), retention);
-    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let world = World::open(&database, clock.clone(), retention).await;
     let octets = || {
-        let sum = "SELECT coalesce(sum(octet_length(record)), 0) FROM decision";
-        connection
-            .query_row(sum, [], |row| row.get::<_, i64>(0))
-            .expect("a sum")
+        let sum = "SELECT coalesce(sum(octet_length(record)), 0) FROM";
+        database.number(&format!("{sum} {DECISION_RECORDS}"))
     };
     for round in 0..3 {
         for _ in 0..200 {
             world.refused(GRANT).await;
         }
         world.store.flush().await.expect("flushed");
-        world.swept(&clock).await;
+        world.swept(&database, &clock).await;
         assert!(
             (10_000..=20_000).contains(&octets()),
             "{round}: {}",

@@ -1,26 +1,27 @@
 //! The record of changes: what comes past the program is in it too, nothing edits it, and it does
 //! not grow for ever.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock as _, ManualClock, SystemClock},
     jose::{Algorithm, PrivateJwk},
     registry::{
         Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, CredentialId, Operator,
-        Passkey, PasskeyFilter, PasskeyKey, Password, PasswordDigest, Permission, Role, ScopeText,
-        Subject, Way, Who,
+        Passkey, PasskeyKey, Password, PasswordDigest, Permission, Role, ScopeText, Subject, Way,
+        Who,
     },
     storage::{ChangeFilter, KeyStore as _, Readiness as _, Registries as _, Start},
     types::{AuthMethod, DisplayName, ScopeToken, SubjectId},
 };
-use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::wait;
-use rusqlite::Connection;
 
-use crate::laws::{id, open};
+use crate::{
+    engine::{Database, REPLACE_RECORDS, Store, octets, set},
+    given::id,
+};
 
-fn by() -> Actor {
+pub fn by() -> Actor {
     Actor::program("test")
 }
 
@@ -31,7 +32,7 @@ fn client(name: &str) -> Client {
     Client::new(metadata, Vec::new(), vec![secret]).expect("a client")
 }
 
-async fn records(store: &SqliteStore) -> Vec<ChangeRecord> {
+async fn records(store: &Store) -> Vec<ChangeRecord> {
     let all = ChangeFilter::default();
     let page = store.changes().page(&all, Start::Oldest, 1000).await;
     let entries = page.expect("read").entries.into_iter();
@@ -39,19 +40,12 @@ async fn records(store: &SqliteStore) -> Vec<ChangeRecord> {
     read.collect()
 }
 
-/// The database as another tool opens it.
-fn by_hand(directory: &Path) -> Connection {
-    let connection = Connection::open(directory.join("grantor.db")).expect("opened");
-    connection
-        .execute_batch("PRAGMA foreign_keys = ON")
-        .expect("set");
-    connection
-}
-
 #[tokio::test]
 async fn changes_by_hand_are_recorded_as_unknown() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     let alice = SubjectId::parse("alice").expect("a subject");
     store
         .clients()
@@ -71,19 +65,19 @@ async fn changes_by_hand_are_recorded_as_unknown() {
     let before = records(&store).await.len();
     assert_eq!(before, 3, "the program's own changes are recorded once");
 
-    let connection = by_hand(directory.path());
+    let disable = set("metadata", "enabled", "false");
     let statements = [
-        "UPDATE client SET metadata = json_set(metadata, '$.enabled', json('false'))",
+        &*format!("UPDATE client SET metadata = {disable}"),
         "UPDATE client SET keys = '[{}]'",
         "UPDATE client_secret SET expires_at = 5",
         "INSERT INTO party (name, kind) VALUES ('b', 'subject');
-         INSERT INTO subject (id, enabled) VALUES ('b', 1)",
-        "UPDATE subject SET enabled = 0 WHERE id = 'b'",
+         INSERT INTO subject (id, enabled) VALUES ('b', TRUE)",
+        "UPDATE subject SET enabled = FALSE WHERE id = 'b'",
         "DELETE FROM party WHERE name = 'a'",
         "UPDATE subject SET version = version + 1",
     ];
     for statement in statements {
-        connection.execute_batch(statement).expect(statement);
+        database.by_hand(statement).expect(statement);
     }
     let records = records(&store).await;
     let told: Vec<_> = records[before..]
@@ -101,7 +95,7 @@ async fn changes_by_hand_are_recorded_as_unknown() {
         ("client", "a", Delete),
     ];
     let mut sorted = told.clone();
-    // What goes along is removed in an order of SQLite's own.
+    // What goes along is removed in an order of the engine's own.
     sorted[5..].sort_by_key(|(resource, ..)| *resource != "permission");
     assert_eq!(sorted, expected);
     for record in &records[before..] {
@@ -122,22 +116,26 @@ async fn changes_by_hand_are_recorded_as_unknown() {
 
 #[tokio::test]
 async fn changes_of_texts_and_passwords_by_hand_are_recorded_without_a_digest() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     let alice = with_password(&store, "alice").await;
     let text = ScopeText::new(ScopeToken::parse("read").expect("a scope token"));
     store.scopes().create(text, &by()).await.expect("created");
     let before = records(&store).await.len();
     assert_eq!(before, 3, "the program's own changes are recorded once");
-    let connection = by_hand(directory.path());
+    let (sensitive, digest) = (set("document", "sensitive", "true"), octets("6162"));
     for statement in [
-        "UPDATE scope_text SET document = json_set(document, '$.sensitive', json('true'))",
+        &*format!("UPDATE scope_text SET document = {sensitive}"),
         "DELETE FROM scope_text",
-        "UPDATE password SET digest = x'6162', changed_at = 5",
+        &*format!("UPDATE password SET digest = {digest}, changed_at = 5"),
         "DELETE FROM password",
-        "INSERT INTO password (subject, digest, changed_at) SELECT number, x'6162', 6 FROM subject",
+        &*format!(
+            "INSERT INTO password (subject, digest, changed_at) SELECT number, {digest}, 6 FROM subject"
+        ),
     ] {
-        connection.execute_batch(statement).expect(statement);
+        database.by_hand(statement).expect(statement);
     }
     let records = records(&store).await;
     let told: Vec<_> = records[before..]
@@ -168,8 +166,10 @@ async fn changes_of_texts_and_passwords_by_hand_are_recorded_without_a_digest() 
 
 #[tokio::test]
 async fn m082_signing_keys_that_are_changed_by_hand_are_recorded_without_the_key() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     assert_eq!(records(&store).await, [], "the first key is the program's");
     let (ahead, overlap) = (Duration::from_secs(3600), Duration::from_secs(60));
     let rotated = store
@@ -181,15 +181,15 @@ async fn m082_signing_keys_that_are_changed_by_hand_are_recorded_without_the_key
         before.iter().all(|record| record.actor == by()),
         "{before:?}"
     );
-    let connection = by_hand(directory.path());
+    let sealed = octets("6162");
     for statement in [
         "UPDATE signing_key SET signs_from = signs_from + 1 WHERE signs_until IS NULL",
-        "UPDATE signing_key SET sealed = x'6162' WHERE signs_until IS NULL",
+        &*format!("UPDATE signing_key SET sealed = {sealed} WHERE signs_until IS NULL"),
         "UPDATE signing_key SET kid = kid",
         "DELETE FROM signing_key WHERE signs_until IS NULL",
-        "INSERT INTO signing_key (kid, sealed, created_at) VALUES ('mine', x'6162', 7)",
+        &*format!("INSERT INTO signing_key (kid, sealed, created_at) VALUES ('mine', {sealed}, 7)"),
     ] {
-        connection.execute_batch(statement).expect(statement);
+        database.by_hand(statement).expect(statement);
     }
     let records = records(&store).await;
     let told: Vec<_> = records[before.len()..]
@@ -226,27 +226,28 @@ async fn m082_signing_keys_that_are_changed_by_hand_are_recorded_without_the_key
 
 #[tokio::test]
 async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     let alice = with_password(&store, "alice").await;
     let operator = Operator::new(alice.clone(), Role::Reader);
     let made = store.operators().create(operator, &by()).await;
     made.expect("created");
     let before = records(&store).await.len();
-    let connection = by_hand(directory.path());
     for statement in [
         "UPDATE operator SET role = 'owner'",
         "DELETE FROM operator",
         "INSERT INTO operator (subject, role) SELECT number, 'editor' FROM subject",
         "UPDATE subject SET managed_by = 'git'",
-        "UPDATE subject SET managed_by = NULL, enabled = 0",
+        "UPDATE subject SET managed_by = NULL, enabled = FALSE",
         "UPDATE subject SET display_name = 'Alice', language = 'fr'",
         "UPDATE subject SET version = version + 1",
     ] {
-        connection.execute_batch(statement).expect(statement);
+        database.by_hand(statement).expect(statement);
     }
     let unknown_role = "UPDATE operator SET role = 'root'";
-    connection.execute_batch(unknown_role).expect_err("no role");
+    database.by_hand(unknown_role).expect_err("no role");
     let records = records(&store).await;
     let told: Vec<_> = records[before..]
         .iter()
@@ -276,49 +277,15 @@ async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
 }
 
 #[tokio::test]
-async fn c055_a_password_left_behind_is_nobodys() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
-    let [alice, bob] = [
-        with_password(&store, "alice").await,
-        with_password(&store, "bob").await,
-    ];
-    let connection = by_hand(directory.path());
-    let sealed: Vec<u8> = connection
-        .query_row("SELECT digest FROM password", [], |row| row.get(0))
-        .expect("a row");
-    assert!(
-        !sealed.windows(6).any(|part| part == b"argon2"),
-        "at rest it is sealed"
-    );
-    // Other tools do not heed foreign keys unless they are told to.
-    let remove = "PRAGMA foreign_keys = OFF; DELETE FROM party WHERE name = 'alice'; DELETE FROM subject WHERE id = 'alice'";
-    connection.execute_batch(remove).expect("removed");
-    let again = store
-        .subjects()
-        .create(Subject::new(alice.clone()), &by())
-        .await;
-    again.expect("created");
-    let found = store.passwords().get(&alice).await;
-    assert_eq!(found.expect("the store answers"), None);
-    let found = store.passwords().get(&bob).await;
-    assert!(found.expect("the store answers").is_some());
-    let copy = "UPDATE password SET subject = (SELECT number FROM subject WHERE id = 'alice')
-        WHERE subject = (SELECT number FROM subject WHERE id = 'bob')";
-    connection.execute_batch(copy).expect("copied");
-    let found = store.passwords().get(&alice).await;
-    found.expect_err("a password of another does not open");
-}
-
-#[tokio::test]
 async fn m082_passkeys_that_are_changed_by_hand_are_recorded_without_their_keys() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     let alice = with_password(&store, "alice").await;
     let made = with_passkey(&store, &alice, "one").await;
     let other = with_passkey(&store, &alice, "two").await;
     let before = records(&store).await.len();
-    let connection = by_hand(directory.path());
     let id = &made.credential;
     for statement in [
         format!("UPDATE passkey SET key = (SELECT key FROM passkey WHERE credential <> '{id}') WHERE credential = '{id}'"),
@@ -326,14 +293,12 @@ async fn m082_passkeys_that_are_changed_by_hand_are_recorded_without_their_keys(
         format!("DELETE FROM passkey WHERE credential <> '{id}'"),
         "INSERT INTO passkey (subject, credential, key, name, created_at) SELECT subject, 'AAAA', key, name, 5 FROM passkey".to_owned(),
     ] {
-        connection.execute_batch(&statement).expect(&statement);
+        database.by_hand(&statement).expect(&statement);
     }
     let taken = format!(
         "INSERT INTO passkey (subject, credential, key, name, created_at) SELECT subject, '{id}', key, name, 5 FROM passkey"
     );
-    connection
-        .execute_batch(&taken)
-        .expect_err("C092: the id is taken");
+    database.by_hand(&taken).expect_err("C092: the id is taken");
     let records = records(&store).await;
     let told: Vec<_> = records[before..]
         .iter()
@@ -368,27 +333,8 @@ async fn m082_passkeys_that_are_changed_by_hand_are_recorded_without_their_keys(
     assert!(found.revision.version > made.revision.version);
 }
 
-#[tokio::test]
-async fn c055_a_passkey_left_behind_is_nobodys() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
-    let alice = with_password(&store, "alice").await;
-    let made = with_passkey(&store, &alice, "one").await;
-    let connection = by_hand(directory.path());
-    // Other tools do not heed foreign keys unless they are told to.
-    let remove = "PRAGMA foreign_keys = OFF; DELETE FROM party WHERE name = 'alice'; DELETE FROM subject WHERE id = 'alice'";
-    connection.execute_batch(remove).expect("removed");
-    let again = Subject::new(alice.clone());
-    let again = store.subjects().create(again, &by()).await;
-    again.expect("created");
-    let found = store.passkeys().get(&made.credential).await;
-    assert_eq!(found.expect("the store answers"), None);
-    let found = store.passkeys().all_of(&PasskeyFilter::of(&alice)).await;
-    assert!(found.expect("a list").is_empty());
-}
-
 /// A passkey of this subject.
-async fn with_passkey(store: &SqliteStore, subject: &SubjectId, id: &str) -> Arc<Passkey> {
+pub async fn with_passkey(store: &Store, subject: &SubjectId, id: &str) -> Arc<Passkey> {
     let private = PrivateJwk::generate(Algorithm::Es256).expect("a key");
     let passkey = Passkey::new(
         subject.clone(),
@@ -402,7 +348,7 @@ async fn with_passkey(store: &SqliteStore, subject: &SubjectId, id: &str) -> Arc
 }
 
 /// A subject that has a password.
-async fn with_password(store: &SqliteStore, name: &str) -> SubjectId {
+pub async fn with_password(store: &Store, name: &str) -> SubjectId {
     let id = SubjectId::parse(name).expect("a subject");
     let subject = Subject::new(id.clone());
     store
@@ -422,27 +368,28 @@ async fn with_password(store: &SqliteStore, name: &str) -> SubjectId {
 
 #[tokio::test]
 async fn nothing_edits_or_removes_a_record() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     store
         .clients()
         .create(client("a"), &by())
         .await
         .expect("created");
     let before = records(&store).await;
-    let connection = by_hand(directory.path());
     for statement in [
         "UPDATE change_record SET record = '{}'",
         "UPDATE change_record SET at = 0",
         "DELETE FROM change_record",
-        "INSERT OR REPLACE INTO change_record (sequence, at, actor, resource, name, record)
-         VALUES (1, 0, '', '', '', '{}')",
-    ] {
-        let refused = connection.execute(statement, []).expect_err(statement);
+    ]
+    .iter()
+    .chain(REPLACE_RECORDS)
+    {
+        let refused = database.by_hand(statement).expect_err(statement);
         assert!(
-            refused
-                .to_string()
-                .contains("a record of a change is never")
+            refused.contains("a record of a change is never"),
+            "{refused}"
         );
     }
     assert_eq!(records(&store).await, before);
@@ -450,15 +397,17 @@ async fn nothing_edits_or_removes_a_record() {
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_can_be_removed_and_is_recorded() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = open(directory.path());
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open().await;
     store
         .clients()
         .create(client("a"), &by())
         .await
         .expect("created");
-    by_hand(directory.path())
-        .execute("UPDATE client SET metadata = 'spoilt'", [])
+    database
+        .by_hand("UPDATE client SET metadata = 'spoilt'")
         .expect("spoilt");
     store.clients().get(&id("a")).await.expect_err("unreadable");
     store
@@ -477,10 +426,11 @@ async fn a_row_that_cannot_be_read_can_be_removed_and_is_recorded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_oldest_records_go_where_there_are_too_many() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut options = Options::default();
-    options.changes.rows = 3;
-    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = database.open_with(|options| options.changes.rows = 3);
+    let store = store.await;
     for name in ["a", "b", "c", "d", "e"] {
         store
             .clients()
@@ -494,13 +444,11 @@ async fn the_oldest_records_go_where_there_are_too_many() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_goes_when_its_time_is_over() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let clock = Arc::new(ManualClock::new(SystemClock.now()));
-    let options = Options {
-        clock: clock.clone(),
-        ..Options::default()
+    let Some(database) = Database::new() else {
+        return;
     };
-    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let store = database.open_at(clock.clone()).await;
     store
         .clients()
         .create(client("a"), &by())
@@ -514,13 +462,13 @@ async fn a_record_goes_when_its_time_is_over() {
     drop(store);
     // A start believes its clock.
     days(2);
-    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let store = database.open_at(clock.clone()).await;
     store.check().await.expect("written");
-    assert!(names(&store).await.is_empty());
+    wait::until("it is gone", async || names(&store).await.is_empty()).await;
 }
 
 /// The names in the records.
-async fn names(store: &SqliteStore) -> Vec<String> {
+async fn names(store: &Store) -> Vec<String> {
     let records = records(store).await.into_iter();
     records.map(|record| record.name).collect()
 }
