@@ -1,26 +1,35 @@
 //! The one place that knows which database it is: everything else gets its ports.
 
 use std::{
+    fmt::{self, Display},
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use grantor::{
     admin::{Gate, Ports, Rights},
+    clock::UnixTime,
     registry::{ChangeRecord, Operator, Passkey, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, Batch, ClientEnds, ClientSource, DecisionStore, IssuerSource, KeyStore, Log,
-        PermissionSource, Readiness, Registry, ReplayGuard, StatisticsStore, StoreError,
-        StoreFigures, SubjectPermissions, SubjectSource,
+        PermissionSource, Readiness, Registries, Registry, ReplayGuard, StatisticsStore,
+        StoreError, StoreFigures, SubjectPermissions, SubjectSource,
     },
 };
 use grantor_stores::{
     Create, Upkeep,
-    sqlite::{BackupError, OpenError, Options, Restored, SqliteStore},
+    postgres::{self, PostgresStore, Target, Windows},
+    sqlite::{self, Restored, SqliteStore},
 };
 
-use crate::config::Config;
+use serde::Serialize;
+
+use crate::config::{Config, DatabaseConfig, Durability};
 
 /// The store that the configuration names, port by port. Cloning it shares everything.
 #[derive(Clone)]
@@ -46,7 +55,14 @@ pub struct Backend {
     pub readiness: Arc<dyn Readiness>,
     pub figures: Arc<dyn StoreFigures>,
     ports: Ports,
-    engine: SqliteStore,
+    engine: Engine,
+}
+
+/// The engine, for what no port has.
+#[derive(Clone)]
+enum Engine {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
 }
 
 /// Where the store is, and how it is opened.
@@ -57,42 +73,263 @@ pub struct Place<'a> {
     pub master_key: Option<&'a Path>,
 }
 
+/// Why there is no store.
+#[derive(Debug)]
+pub enum OpenError {
+    Sqlite(sqlite::OpenError),
+    Postgres(postgres::OpenError),
+    /// The data directory cannot be made.
+    Directory(PathBuf, io::Error),
+}
+
+impl OpenError {
+    /// Whether the operator has to set something else: then nothing comes of trying again.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error,
+                sqlite::OpenError::MasterKey(_) | sqlite::OpenError::WrongMasterKey(_)
+            ),
+            Self::Postgres(error) => !matches!(
+                error,
+                postgres::OpenError::Server(_) | postgres::OpenError::Content(_)
+            ),
+            Self::Directory(..) => false,
+        }
+    }
+}
+
+impl Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Postgres(error) => error.fmt(f),
+            Self::Directory(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error(transparent)]
+    Sqlite(#[from] sqlite::BackupError),
+    /// The server has means of its own.
+    #[error(
+        "the database is PostgreSQL's, which has its own means: pg_dump, or base backups with archived WAL, and the master key apart from \
+         them; after a restore run `grantor replay fence`, so that no assertion is accepted twice"
+    )]
+    OfServer,
+}
+
 impl Place<'_> {
     /// Opens the store. What the configuration decides is decided by it.
-    pub fn open(&self, create: Create, upkeep: Upkeep) -> Result<Backend, OpenError> {
-        let options = Options {
-            create,
-            upkeep,
-            ..self.options()
-        };
-        SqliteStore::open(self.data, &options).map(Backend::of)
+    pub async fn open(&self, create: Create, upkeep: Upkeep) -> Result<Backend, OpenError> {
+        match &self.config.database {
+            Some(server) => self.open_server(server, create, upkeep).await,
+            None => {
+                let options = sqlite::Options {
+                    create,
+                    upkeep,
+                    ..self.options()
+                };
+                let store = SqliteStore::open(self.data, &options).map_err(OpenError::Sqlite)?;
+                Ok(Backend::of(&Arc::new(store.clone()), Engine::Sqlite(store)))
+            }
+        }
     }
 
-    /// Whether there is something to open.
+    async fn open_server(
+        &self,
+        server: &DatabaseConfig,
+        create: Create,
+        upkeep: Upkeep,
+    ) -> Result<Backend, OpenError> {
+        let makes_master_key = self.master_key.is_none() && create == Create::IfMissing;
+        if makes_master_key {
+            let made = DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(self.data);
+            made.map_err(|error| OpenError::Directory(self.data.to_owned(), error))?;
+        }
+        let assertion = &self.config.assertion;
+        let options = postgres::Options {
+            create,
+            upkeep,
+            makes_master_key,
+            signing_algorithm: self.config.token.signing_algorithm,
+            retention: self.config.decisions,
+            changes: self.config.changes,
+            leeway: assertion.leeway,
+            windows: (upkeep == Upkeep::Here).then(|| Windows {
+                issuer: self.config.issuer.to_string(),
+                leeway: assertion.leeway,
+                max_lifetime: assertion.maximum_lifetime,
+            }),
+            ..postgres::Options::new(self.master_key_file())
+        };
+        let opened = PostgresStore::open(&target(server), &options).await;
+        let store = opened.map_err(OpenError::Postgres)?;
+        Ok(Backend::of(
+            &Arc::new(store.clone()),
+            Engine::Postgres(store),
+        ))
+    }
+
+    /// The file of the master key.
+    pub fn master_key_file(&self) -> PathBuf {
+        match self.master_key {
+            Some(named) => named.to_owned(),
+            None => self.data.join("master.key"),
+        }
+    }
+
+    /// Whether there is something to open, or a server that may have it.
     pub fn exists(&self) -> bool {
-        self.data.join("grantor.db").exists()
+        self.config.database.is_some() || self.data.join("grantor.db").exists()
+    }
+
+    /// Whether the database is a file, which `grantor backup` copies and `grantor restore` replaces.
+    ///
+    /// # Errors
+    /// [`BackupError::OfServer`]
+    pub fn is_file(&self) -> Result<(), BackupError> {
+        match self.config.database {
+            None => Ok(()),
+            Some(_) => Err(BackupError::OfServer),
+        }
+    }
+
+    /// What a start would check of the database server, without starting; `None` where the database is
+    /// a file.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it cannot be asked.
+    pub async fn survey(&self) -> Result<Option<Survey>, OpenError> {
+        let Some(server) = &self.config.database else {
+            return Ok(None);
+        };
+        let survey = postgres::survey(&target(server)).await;
+        let survey = survey.map_err(OpenError::Postgres)?;
+        let check = |finding: &postgres::Finding| Check {
+            name: finding.name,
+            found: finding.found.clone(),
+            wanted: finding.wanted,
+            remedy: finding.remedy.clone(),
+            verdict: match finding.level {
+                postgres::Level::Kept => Verdict::Kept,
+                postgres::Level::Warned => Verdict::Warned,
+                postgres::Level::Refused => Verdict::Refused,
+            },
+        };
+        Ok(Some(Survey {
+            checks: survey.findings.iter().map(check).collect(),
+            schema: survey.schema,
+            contract: survey.contract,
+        }))
     }
 
     /// Puts a backup in the place of the store.
     pub fn restore(&self, backup: &Path) -> Result<Restored, OpenError> {
-        SqliteStore::restore(self.data, backup, &self.options())
+        SqliteStore::restore(self.data, backup, &self.options()).map_err(OpenError::Sqlite)
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> sqlite::Options {
+        sqlite::Options {
             master_key: self.master_key.map(PathBuf::from),
             signing_algorithm: self.config.token.signing_algorithm,
             retention: self.config.decisions,
             changes: self.config.changes,
             leeway: self.config.assertion.leeway,
-            ..Options::default()
+            ..sqlite::Options::default()
         }
     }
 }
 
+fn target(server: &DatabaseConfig) -> Target {
+    let durability = match server.durability {
+        Durability::Local => postgres::Durability::Local,
+        Durability::Replicated => postgres::Durability::Replicated,
+    };
+    Target {
+        password_file: server.password_file.clone(),
+        ca_file: server.ca_file.clone(),
+        connections: server.connections,
+        schema: server.schema.clone(),
+        ..Target::new(server.url.clone(), durability)
+    }
+}
+
+/// What a start would check of a database server.
+#[derive(Clone, Debug, Serialize)]
+pub struct Survey {
+    pub checks: Vec<Check>,
+    /// The version of the tables; `None` where there are none.
+    pub schema: Option<i64>,
+    /// What is promised there (S088).
+    pub contract: &'static str,
+}
+
+/// One of the checks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub found: String,
+    pub wanted: &'static str,
+    /// The statement that sets it, or what else helps.
+    pub remedy: String,
+    pub verdict: Verdict,
+}
+
+/// What follows from a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Kept,
+    Warned,
+    /// No node starts with it.
+    Refused,
+}
+
+/// A running server on the same database.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub id: String,
+    /// The version of its program.
+    pub version: String,
+    /// How long ago it was last heard of.
+    pub seen_ago: Duration,
+    /// How far its clock is ahead of the database's, in milliseconds.
+    pub clock_ahead: i64,
+    /// Whether it has confirmed every change that is older than a second.
+    pub is_current: bool,
+}
+
+/// How many servers may run on a database at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    One,
+    Many,
+}
+
 impl Backend {
-    fn of(engine: SqliteStore) -> Self {
-        let store = Arc::new(engine.clone());
+    fn of<S>(store: &Arc<S>, engine: Engine) -> Self
+    where
+        S: Registries
+            + ClientSource
+            + ClientEnds
+            + SubjectSource
+            + PermissionSource
+            + SubjectPermissions
+            + ReplayGuard
+            + Artifacts
+            + KeyStore
+            + DecisionStore
+            + StatisticsStore
+            + Readiness
+            + StoreFigures,
+    {
         Self {
             client_source: store.clone(),
             client_ends: store.clone(),
@@ -114,7 +351,7 @@ impl Backend {
             changes: store.clone(),
             readiness: store.clone(),
             figures: store.clone(),
-            ports: Ports::of(store),
+            ports: Ports::of(store.clone()),
             engine,
         }
     }
@@ -124,7 +361,10 @@ impl Backend {
     /// # Errors
     /// [`StoreError`]
     pub async fn keep_record(&self, record: ChangeRecord) -> Result<(), StoreError> {
-        self.engine.keep_record(record).await
+        match &self.engine {
+            Engine::Sqlite(store) => store.keep_record(record).await,
+            Engine::Postgres(store) => store.keep_record(record).await,
+        }
     }
 
     /// All registries, for an actor with these rights.
@@ -134,21 +374,71 @@ impl Backend {
 
     /// Makes the `jti` of access tokens as every process with this store does.
     pub fn token_ids(&self) -> TokenIds {
-        self.engine.token_ids()
+        match &self.engine {
+            Engine::Sqlite(store) => store.token_ids(),
+            Engine::Postgres(store) => store.token_ids(),
+        }
     }
 
     /// Seals codes and tickets as every process with this store does.
     pub fn seals(&self) -> Seals {
-        self.engine.seals()
+        match &self.engine {
+            Engine::Sqlite(store) => store.seals(),
+            Engine::Postgres(store) => store.seals(),
+        }
     }
 
     /// The names of all clients and subjects.
     pub async fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.engine.names().await
+        match &self.engine {
+            Engine::Sqlite(store) => store.names().await,
+            Engine::Postgres(store) => store.names().await,
+        }
     }
 
     /// Copies the database into a file.
     pub fn backup(&self, file: &Path) -> Result<(), BackupError> {
-        self.engine.backup(file)
+        match &self.engine {
+            Engine::Sqlite(store) => Ok(store.backup(file)?),
+            Engine::Postgres(_) => Err(BackupError::OfServer),
+        }
+    }
+
+    /// How many servers may run on the database at once.
+    pub fn nodes_at_most(&self) -> Nodes {
+        match self.engine {
+            Engine::Sqlite(_) => Nodes::One,
+            Engine::Postgres(_) => Nodes::Many,
+        }
+    }
+
+    /// The servers on this database; `None` where there is one, which nobody counts.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn nodes(&self) -> Result<Option<Vec<Node>>, StoreError> {
+        let Engine::Postgres(store) = &self.engine else {
+            return Ok(None);
+        };
+        let nodes = store.nodes().await?.into_iter().map(|node| Node {
+            id: node.id,
+            version: node.version,
+            seen_ago: node.seen_ago,
+            clock_ahead: node.clock_ahead,
+            is_current: node.is_current,
+        });
+        Ok(Some(nodes.collect()))
+    }
+
+    /// Refuses every assertion that may have been used before now, as after a loss of claims.
+    /// Answers where the fence is; `None` where `grantor restore` alone raises it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn raise_fence(&self) -> Result<Option<UnixTime>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(store) => store.raise_fence().await.map(Some),
+        }
     }
 }

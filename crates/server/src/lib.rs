@@ -44,7 +44,7 @@ fn run_command(cli: cli::Cli) -> Result<(), cli::Failure> {
         .map_err(|error| cli::Failure::failed(format!("no runtime could be started: {error}")))?;
     runtime.block_on(async {
         survive_file_limits();
-        cli.run().await
+        Box::pin(cli.run()).await
     })
 }
 

@@ -685,6 +685,19 @@ fn told(rule: &Rule) -> Option<Told> {
                 ],
             ],
         ),
+        Rule::Unchanged => (
+            Host,
+            [
+                [
+                    "What the decision rests on was changed while it was made",
+                    "Ce sur quoi repose la décision a été modifié pendant qu'elle était prise",
+                ],
+                [
+                    "The sender asks again; look at `grantor changes list` for what was changed at this time.",
+                    "L'expéditeur redemande ; voyez dans `grantor changes list` ce qui a été modifié à cette heure.",
+                ],
+            ],
+        ),
         Rule::Storage => (
             Host,
             [

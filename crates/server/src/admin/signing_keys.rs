@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     Administration, Answered, Content, Input, Listed, NoQuery, Operation, Problem, Route, content,
 };
+use crate::backend::Nodes;
 
 /// Lists the keys that are published.
 pub struct ListSigningKeys;
@@ -53,6 +54,8 @@ pub struct Rotation {
 impl Rotation {
     /// As long as APIs usually cache the key set.
     pub const AHEAD: Duration = Duration::from_secs(120);
+    /// The least where nodes share the database: each publishes a key before any signs with it (S039).
+    pub const LEAST_OF_MANY: Duration = Duration::from_secs(10);
     const ALG: &str = "alg";
     const AHEAD_MEMBER: &str = "ahead";
 }
@@ -92,7 +95,7 @@ impl Content for Rotation {
                     "minimum": 0,
                     "maximum": grantor::admin::SigningKeys::MAX_AHEAD.as_secs(),
                     "default": Self::AHEAD.as_secs(),
-                    "description": "For so many seconds it is published before it signs.",
+                    "description": "For so many seconds it is published before it signs; at least 10 where nodes share the database.",
                 })),
             },
             "additionalProperties": false,
@@ -119,6 +122,10 @@ impl Operation for RotateSigningKey {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let Rotation { alg, ahead } = input.body;
+        let ahead = match admin.store.nodes_at_most() {
+            Nodes::One => ahead,
+            Nodes::Many => ahead.max(Rotation::LEAST_OF_MANY),
+        };
         let keys = admin.signing_keys();
         Ok(keys.rotate(alg, ahead, admin.actor()).await?.into())
     }

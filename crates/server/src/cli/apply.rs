@@ -79,8 +79,8 @@ impl Apply {
         request.dry_run = self.dry_run;
         request.expected = expected.as_ref().map(|plan| plan.state.clone());
         let connection = match self.dry_run {
-            true => global.connect()?,
-            false => global.connect_or_create()?,
+            true => global.connect().await?,
+            false => global.connect_or_create().await?,
         };
         match &connection {
             Connection::Here(admin) => {

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use grantor_stores::sqlite::{Restored, Revocations};
+use grantor_stores::{
+    Create, Upkeep,
+    sqlite::{Restored, Revocations},
+};
 use serde_json::json;
 
 use super::{Failure, Global, output::time};
@@ -22,8 +25,10 @@ pub struct Backup {
 
 impl Backup {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (_, store) = global.open()?;
-        store.backup(&self.file).map_err(Failure::failed)?;
+        let config = global.start()?;
+        global.place(&config).is_file().map_err(Failure::usage)?;
+        let store = global.open_store(&config, Create::Never, Upkeep::ByOthers);
+        store.await?.backup(&self.file).map_err(Failure::failed)?;
         let octets = std::fs::metadata(&self.file)
             .map(|metadata| metadata.len())
             .unwrap_or_default();
@@ -59,6 +64,7 @@ impl Restore {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.start()?;
         let place = global.place(&config);
+        place.is_file().map_err(Failure::usage)?;
         if !self.replace && place.exists() {
             return Err(Failure::usage(format!(
                 "there is a database in {}, which would be replaced; add --replace",

@@ -43,7 +43,7 @@ pub enum ChangesCommand {
 #[derive(Debug, Args)]
 pub struct Filter {
     /// Only of this kind: client, subject, permission, scope, issuer, trust, signing_key, password,
-    /// passkey
+    /// passkey, replay_fence
     #[arg(long, value_name = "KIND")]
     resource: Option<String>,
     /// Only of resources of this name, as the list has it
@@ -77,7 +77,7 @@ pub struct Show {
 
 impl ChangesCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = &global.connect()?;
+        let server = &global.connect().await?;
         let reader = |filter| Reader::<ListChanges> { server, filter };
         match self {
             Self::List(List {

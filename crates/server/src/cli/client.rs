@@ -102,7 +102,7 @@ impl Registered {
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let connection = &global.connect()?;
+        let connection = &global.connect().await?;
         let output = global.output();
         match self {
             Self::List(List { audience: true }) => audience::report(connection, output).await,

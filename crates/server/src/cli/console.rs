@@ -47,7 +47,7 @@ impl Console {
             )
         })?;
         let site = Site::of_console(&config.issuer, admin.url.as_deref());
-        let store = global.open_or_create(&config)?;
+        let store = global.open_or_create(&config).await?;
         let connection = global.here(config.clone(), store.clone());
         let operator = self.operator(&connection).await?;
         let subject = store.subject_source.subject(&operator).await?;

@@ -99,7 +99,7 @@ pub struct Show {
 
 impl DecisionsCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = &global.connect()?;
+        let server = &global.connect().await?;
         let output = global.output();
         let reader = |filter| Reader::<ListDecisions> { server, filter };
         match self {

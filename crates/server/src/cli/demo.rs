@@ -63,7 +63,7 @@ impl Demo {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         telemetry::start(LogFormat::Text, "warn").map_err(Failure::failed)?;
         let directory = tempfile::tempdir().map_err(Failure::failed)?;
-        let running = Running::start(self.bind().await?, directory.path())?;
+        let running = Running::start(self.bind().await?, directory.path()).await?;
         let shown = self.show(global.output(), &running.admin, directory.path());
         let shown = shown.await;
         // Also where something could not be shown: the directory goes last.
@@ -114,7 +114,7 @@ struct Running {
 
 impl Running {
     /// On a new database in this directory.
-    fn start(listener: Listener, data: &Path) -> Result<Self, Failure> {
+    async fn start(listener: Listener, data: &Path) -> Result<Self, Failure> {
         let address = listener.local_addr().map_err(Failure::failed)?;
         let overrides = Overrides {
             issuer: Some(format!("http://{address}")),
@@ -130,6 +130,7 @@ impl Running {
         };
         let store = place
             .open(Create::IfMissing, Upkeep::Here)
+            .await
             .map_err(Failure::failed)?;
         let metrics = Metrics::default();
         let server =

@@ -2,6 +2,7 @@
 //! sentences with remedies.
 
 mod credential;
+mod database;
 mod issuers;
 mod keys;
 mod metadata;
@@ -31,11 +32,16 @@ use crate::config::Overrides;
   grantor doctor --issuer https://login.example/realms/a
   grantor doctor --issuer https://as.example --key billing.json
   grantor doctor --key billing.json --grant client-credentials --json
+  grantor doctor --database
   grantor doctor --issuer https://as.example --key key.pem --iss billing --alg RS256 --kid 2026-01
 
 Without --issuer, the server of the key file is meant, else the configured one: then the issuers that are registered here are looked at too.
 With --key, tokens are asked for, as `grantor token` does, and forgotten. Exit code 0: all is well; 1: something is wrong.")]
 pub struct Doctor {
+    /// Check the database server of the configuration instead: what a start would check, and what is
+    /// promised there
+    #[arg(long, conflicts_with = "key")]
+    database: bool,
     /// Key file of a client: asks for tokens with it. Or its private key alone (PEM or JWK), with
     /// --iss; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -56,6 +62,9 @@ pub struct Doctor {
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         Global::start_log()?;
+        if self.database {
+            return database::examine(global).await;
+        }
         let key = self
             .key
             .as_deref()

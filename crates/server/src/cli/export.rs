@@ -27,7 +27,7 @@ pub struct ExportCommand {}
 
 impl ExportCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let connection = global.connect()?;
+        let connection = global.connect().await?;
         let documents = Documents::of(&connection);
         match global.json {
             true => as_json(documents).await,

@@ -36,6 +36,8 @@ pub struct Failure {
     may_be_done: bool,
     /// Whether the resource was changed since the command read it.
     is_overtaken: bool,
+    /// Whether each line of the message is told by itself.
+    is_list: bool,
 }
 
 impl Failure {
@@ -46,6 +48,15 @@ impl Failure {
             message: Some(message.to_string()),
             may_be_done: false,
             is_overtaken: false,
+            is_list: false,
+        }
+    }
+
+    /// As [`Failure::usage`], of several things: each line of the message is one.
+    pub fn usage_lines(message: impl Display) -> Self {
+        Self {
+            is_list: true,
+            ..Self::usage(message)
         }
     }
 
@@ -56,6 +67,7 @@ impl Failure {
             message: Some(message.to_string()),
             may_be_done: false,
             is_overtaken: false,
+            is_list: false,
         }
     }
 
@@ -68,6 +80,7 @@ impl Failure {
                 message: None,
                 may_be_done: false,
                 is_overtaken: false,
+                is_list: false,
             },
             _ => Self::failed(format_args!("{what} on standard output: {error}")),
         }
@@ -80,6 +93,7 @@ impl Failure {
             message: None,
             may_be_done: false,
             is_overtaken: false,
+            is_list: false,
         }
     }
 
@@ -113,16 +127,25 @@ impl Failure {
     /// Says so on standard error. Where that cannot be written, the exit code has to do.
     pub fn report(&self, json: bool) -> ExitCode {
         if let Some(message) = &self.message {
-            // Whatever was quoted from a file must not move the cursor of a terminal.
-            let line = escaped(&message.replace(['\n', '\r', '\t'], " "));
-            let red = anstyle::AnsiColor::Red.on_default().bold();
-            let text = match json {
-                true => json!({"error": line}).to_string(),
-                false => format!("{red}error:{red:#} {line}"),
+            let lines: Vec<&str> = match self.is_list {
+                true => message.lines().collect(),
+                false => vec![message],
             };
-            within_time(move || drop(writeln!(anstream::stderr(), "{text}")));
+            let text: String = lines.iter().map(|line| told(line, json)).collect();
+            within_time(move || drop(write!(anstream::stderr(), "{text}")));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// One line of standard error.
+fn told(message: &str, json: bool) -> String {
+    // Whatever was quoted from a file must not move the cursor of a terminal.
+    let line = escaped(&message.replace(['\n', '\r', '\t'], " "));
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    match json {
+        true => format!("{}\n", json!({"error": line})),
+        false => format!("{red}error:{red:#} {line}\n"),
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Revoke {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor key rotate
-  grantor key rotate --ahead 0s        sign with the new key at once
+  grantor key rotate --ahead 0s        sign with the new key at once; after 10 s where nodes share the database
 
 If the old key is known to somebody else, withdraw it: grantor key revoke KID")]
 pub struct Rotate {
@@ -69,7 +69,7 @@ impl KeyCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = &global.connect()?;
+        let server = &global.connect().await?;
         let output = global.output();
         match self {
             Self::List => list(server, output).await,
@@ -120,8 +120,18 @@ impl Rotate {
         let (alg, ahead) = (self.alg, self.ahead);
         let input = Input::<RotateSigningKey>::with((), Rotation { alg, ahead });
         let key = server.call(input).await?;
+        let given = key.signs_from.seconds();
+        let given = given.saturating_sub(key.created_at.seconds());
+        let raised = match ahead < Rotation::LEAST_OF_MANY
+            && given > ahead.as_secs().cast_signed() + 1
+        {
+            true => {
+                "; --ahead was raised to 10s, so that every node publishes the key before any signs with it"
+            }
+            false => "",
+        };
         let text = format!(
-            "key {} signs from {} on ({})",
+            "key {} signs from {} on ({}){raised}",
             key.kid,
             time(key.signs_from),
             key.alg

@@ -20,12 +20,14 @@ mod health;
 mod import;
 mod issuer;
 mod key;
+mod node;
 mod operator;
 mod output;
 pub mod parse;
 mod permission;
 mod records;
 mod registry_file;
+mod replay;
 mod scope;
 mod serve;
 mod statistics;
@@ -46,7 +48,7 @@ use grantor::{
     admin::{Rights, ServerTerms},
     registry::{Actor, Way, Who},
 };
-use grantor_stores::{Create, Upkeep, sqlite::OpenError};
+use grantor_stores::{Create, Upkeep};
 use rustix::process::getuid;
 
 pub use failure::Failure;
@@ -55,7 +57,7 @@ pub use output::Output;
 use self::connection::Connection;
 use crate::{
     admin::{Administration, CLOCK, terms},
-    backend::{Backend, Place},
+    backend::{Backend, OpenError, Place},
     config::{Config, Environment, LogFormat, Overrides},
     telemetry,
 };
@@ -173,6 +175,12 @@ enum Command {
     /// Make a registry file of what another server has registered
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// See the servers that share the database
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    /// Guard what is known of used assertions
+    #[command(subcommand)]
+    Replay(replay::ReplayCommand),
     /// Write a copy of the database to a file, while servers go on
     Backup(backup::Backup),
     /// Put a backup in the place of the database
@@ -235,6 +243,8 @@ impl Cli {
             Command::Statistics(command) => command.run(&global).await,
             Command::Changes(command) => command.run(&global).await,
             Command::Import(command) => command.run(&global),
+            Command::Node(command) => command.run(&global).await,
+            Command::Replay(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Restore(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
@@ -268,6 +278,8 @@ impl Command {
             | Self::Serve(_)
             | Self::Console(_)
             | Self::Import(_)
+            | Self::Node(_)
+            | Self::Replay(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Doctor(_)
@@ -287,6 +299,7 @@ impl Command {
             Self::Trust(command) => command.is_change(),
             Self::Key(command) => command.is_change(),
             Self::Apply(command) => command.is_change(),
+            Self::Replay(command) => command.is_change(),
             Self::Export(_)
             | Self::Demo(_)
             | Self::Serve(_)
@@ -297,6 +310,7 @@ impl Command {
             | Self::Statistics(_)
             | Self::Changes(_)
             | Self::Import(_)
+            | Self::Node(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Token(_)
@@ -323,9 +337,11 @@ impl Global {
 
     /// The configuration and the registry, for commands that change or list what is in it. Logs say
     /// warnings only.
-    fn open(&self) -> Result<(Config, Backend), Failure> {
+    async fn open(&self) -> Result<(Config, Backend), Failure> {
         let config = self.start()?;
-        let store = self.open_store(&config, Create::Never, Upkeep::ByOthers)?;
+        let store = self
+            .open_store(&config, Create::Never, Upkeep::ByOthers)
+            .await?;
         Ok((config, store))
     }
 
@@ -335,23 +351,23 @@ impl Global {
     }
 
     /// The server that the command is about, which has to be there.
-    fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self) -> Result<Connection, Failure> {
         match &self.key_file {
             Some(path) => self.elsewhere(path),
             None => {
-                let (config, store) = self.open()?;
+                let (config, store) = self.open().await?;
                 Ok(self.here(config, store))
             }
         }
     }
 
     /// As [`Global::connect`], for what may make a new database on this machine.
-    fn connect_or_create(&self) -> Result<Connection, Failure> {
+    async fn connect_or_create(&self) -> Result<Connection, Failure> {
         match &self.key_file {
             Some(path) => self.elsewhere(path),
             None => {
                 let config = self.start()?;
-                let store = self.open_or_create(&config)?;
+                let store = self.open_or_create(&config).await?;
                 Ok(self.here(config, store))
             }
         }
@@ -409,27 +425,27 @@ impl Global {
 
     /// The registry, for what may make a new one: `serve`, and the commands that register the first
     /// client or subject.
-    fn open_or_create(&self, config: &Config) -> Result<Backend, Failure> {
+    async fn open_or_create(&self, config: &Config) -> Result<Backend, Failure> {
         let is_new = !self.place(config).exists();
-        let store = self.open_store(config, Create::IfMissing, Upkeep::ByOthers)?;
+        let store = self.open_store(config, Create::IfMissing, Upkeep::ByOthers);
+        let store = store.await?;
         if is_new {
             tracing::warn!(data = %self.data.display(), "there was no database here; a new one was made");
         }
         Ok(store)
     }
 
-    fn open_store(
+    async fn open_store(
         &self,
         config: &Config,
         create: Create,
         upkeep: Upkeep,
     ) -> Result<Backend, Failure> {
         let place = self.place(config);
-        let makes_key =
-            create == Create::IfMissing && !place.exists() && place.master_key.is_none();
-        let opened = place.open(create, upkeep).map_err(unopened)?;
-        if makes_key {
-            let key = self.data.join("master.key");
+        let key = place.master_key_file();
+        let had_key = key.exists();
+        let opened = place.open(create, upkeep).await.map_err(unopened)?;
+        if !had_key && key.exists() {
             tracing::warn!(key = %key.display(), "a new master key was made; hand this file to the other nodes of this server, and keep a copy of it");
         }
         Ok(opened)
@@ -453,10 +469,10 @@ fn local_user() -> Actor {
     Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command)
 }
 
-/// A master key that is missing or wrong is a wrong file.
+/// What the operator has to set is wrong usage; a database that cannot be reached may be there later.
 fn unopened(error: OpenError) -> Failure {
-    match error {
-        OpenError::MasterKey(_) | OpenError::WrongMasterKey(_) => Failure::usage(error),
-        error => Failure::failed(error),
+    match error.is_usage() {
+        true => Failure::usage_lines(error),
+        false => Failure::failed(error),
     }
 }

@@ -71,11 +71,15 @@ impl OperatorCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let output = global.output();
         match self {
-            Self::Create(command) => command.run(&global.connect_or_create()?, output).await,
-            Self::List => list(&global.connect()?, output).await,
+            Self::Create(command) => {
+                command
+                    .run(&global.connect_or_create().await?, output)
+                    .await
+            }
+            Self::List => list(&global.connect().await?, output).await,
             Self::Delete(Named { id }) => {
                 let input = Input::<DeleteRole>::at(id.clone());
-                global.connect()?.call(input).await?;
+                global.connect().await?.call(input).await?;
                 output.done(
                     &json!({"deleted": id}),
                     format_args!("{id} is no operator any more"),

@@ -114,7 +114,7 @@ impl PermissionCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let connection = &global.connect()?;
+        let connection = &global.connect().await?;
         let output = global.output();
         match self {
             Self::List(filter) => filter.run(connection, output).await,

@@ -59,7 +59,7 @@ impl ScopeCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let connection = &global.connect()?;
+        let connection = &global.connect().await?;
         let output = global.output();
         match self {
             Self::Set(set) => set.run(connection, output).await,

@@ -61,7 +61,9 @@ impl Serve {
         #[cfg(not(feature = "otel"))]
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
-        let store = global.open_store(&config, Create::IfMissing, Upkeep::Here)?;
+        let store = global
+            .open_store(&config, Create::IfMissing, Upkeep::Here)
+            .await?;
         store.readiness.prepare().await?;
         let metrics = Metrics::default();
         let stop = stop_signal().map_err(Failure::failed)?;

@@ -62,7 +62,7 @@ enum By {
 
 impl Statistics {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = global.connect()?;
+        let server = global.connect().await?;
         let input = Input::<CountDecisions>::at(()).asking(self.query());
         let told = server.call(input).await?;
         let head = ["TIME", &told.by.name().to_uppercase(), "COUNT"];

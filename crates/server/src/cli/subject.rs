@@ -111,22 +111,24 @@ impl SubjectCommand {
         let output = global.output();
         match self {
             Self::Create(described) => described.create(global).await,
-            Self::Update(described) => described.update(&global.connect()?, output).await,
-            Self::List => list(&global.connect()?, output).await,
+            Self::Update(described) => described.update(&global.connect().await?, output).await,
+            Self::List => list(&global.connect().await?, output).await,
             Self::Disable(Named { id }) => {
-                enable(&global.connect()?, &id, Standing::Disabled, output).await
+                enable(&global.connect().await?, &id, Standing::Disabled, output).await
             }
             Self::Enable(Named { id }) => {
-                enable(&global.connect()?, &id, Standing::Enabled, output).await
+                enable(&global.connect().await?, &id, Standing::Enabled, output).await
             }
             Self::Delete(Named { id }) => {
                 let input = Input::<DeleteSubject>::at(id.clone());
-                global.connect()?.call(input).await?;
+                global.connect().await?.call(input).await?;
                 done(output, &id, "deleted")
             }
             Self::Invite(invite) => invite.run(global).await,
-            Self::Credentials(Named { id }) => credentials(&global.connect()?, id, output).await,
-            Self::RemoveCredentials(remove) => remove.run(&global.connect()?, output).await,
+            Self::Credentials(Named { id }) => {
+                credentials(&global.connect().await?, id, output).await
+            }
+            Self::RemoveCredentials(remove) => remove.run(&global.connect().await?, output).await,
         }
     }
 }
@@ -151,7 +153,7 @@ impl Described {
     async fn create(self, global: &Global) -> Result<(), Failure> {
         let document = SubjectDocument::new(self.id.clone()).with(&self.patch())?;
         document.check()?;
-        let connection = global.connect_or_create()?;
+        let connection = global.connect_or_create().await?;
         let made = connection.call(Input::<CreateSubject>::with((), document));
         warn(&made.await?.warnings);
         done(global.output(), &self.id, "created")
@@ -170,7 +172,7 @@ impl Invite {
         if self.lifetime.is_zero() || self.lifetime > Invitation::LONGEST {
             return Err(Failure::usage("--lifetime is between 1s and 30d"));
         }
-        let connection = global.connect()?;
+        let connection = global.connect().await?;
         let body = InvitationBody {
             lifetime: Some(self.lifetime.as_secs().max(1)),
             recover: self.recover,

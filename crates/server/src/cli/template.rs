@@ -36,7 +36,7 @@ impl TemplateCommand {
         let elsewhere = match global.is_here() {
             true => None,
             false => {
-                let server = global.connect()?;
+                let server = global.connect().await?;
                 Some(server.every::<ListTemplates, _>((), NoQuery {}).await?)
             }
         };

@@ -110,7 +110,7 @@ impl Registered {
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = &global.connect()?;
+        let server = &global.connect().await?;
         let output = global.output();
         match self {
             Self::List(command) => command.run(server, output).await,

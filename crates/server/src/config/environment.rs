@@ -15,11 +15,12 @@ const FROM_FILE: &str = "_FILE";
 pub const UNQUOTED: &str = "what the file holds";
 /// Variables that are no keys of the file: the command line's own, and those of the project's
 /// tests.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "GRANTOR_DATA",
     "GRANTOR_CONFIG",
     "GRANTOR_MASTER_KEY",
     "GRANTOR_VECTORS",
+    "GRANTOR_TEST_DATABASE",
 ];
 
 /// What a key holds, and so how its variable is read.
@@ -36,12 +37,18 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 49] = [
+const KEYS: [(&str, &str, Kind); 56] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "master_key_file", Kind::Path),
     ("", "behind_proxy", Kind::Truth),
     ("", "profile", Kind::Text),
+    ("database", "url", Kind::Text),
+    ("database", "password_file", Kind::Path),
+    ("database", "ca_file", Kind::Path),
+    ("database", "durability", Kind::Text),
+    ("database", "connections", Kind::Whole),
+    ("database", "schema", Kind::Text),
     ("tls", "certificate", Kind::Path),
     ("tls", "key", Kind::Path),
     ("tls", "client_certificates", Kind::Text),
@@ -64,6 +71,7 @@ const KEYS: [(&str, &str, Kind); 49] = [
     ("token", "signing_algorithm", Kind::Text),
     ("token", "audience", Kind::Text),
     ("token", "resources", Kind::List),
+    ("decisions", "granted", Kind::Truth),
     ("decisions", "rows", Kind::Whole),
     ("decisions", "megabytes", Kind::Whole),
     ("decisions", "days", Kind::Whole),

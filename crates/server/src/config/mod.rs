@@ -2,6 +2,7 @@
 //! is checked at start; an error names the key and the remedy.
 
 mod admin;
+mod database;
 mod environment;
 mod last_start;
 mod observe;
@@ -29,6 +30,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{
     admin::AdminConfig,
+    database::{DatabaseConfig, Durability},
     environment::Environment,
     last_start::LastStart,
     outgoing::OutgoingConfig,
@@ -80,6 +82,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The file of the master key, where one is named.
     pub master_key_file: Option<PathBuf>,
+    /// The PostgreSQL server; `None` for the file in the data directory.
+    pub database: Option<DatabaseConfig>,
     pub proxy: Proxy,
     pub outgoing: OutgoingConfig,
     pub tls: Option<TlsConfig>,
@@ -87,6 +91,8 @@ pub struct Config {
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
     pub decisions: Retention,
+    /// Whether decisions that granted something are kept, too.
+    pub keeps_granted: bool,
     pub changes: ChangeRetention,
     pub log: LogConfig,
     pub metrics: Option<SocketAddr>,
@@ -229,6 +235,11 @@ impl Config {
         // Relative files are beside the configuration, wherever the process was started.
         let beside = |file: &mut PathBuf| *file = path.with_file_name(&*file);
         raw.master_key_file.iter_mut().for_each(beside);
+        let database = &mut raw.database;
+        [&mut database.password_file, &mut database.ca_file]
+            .into_iter()
+            .flatten()
+            .for_each(beside);
         raw.tls.iter_mut().for_each(|tls| {
             [&mut tls.certificate, &mut tls.key]
                 .into_iter()
@@ -300,6 +311,7 @@ impl Config {
             listen,
             admin,
             master_key_file: raw.master_key_file,
+            database: database::database(raw.database)?,
             proxy,
             outgoing: outgoing::outgoing(raw.outgoing)?,
             tls,
@@ -307,7 +319,8 @@ impl Config {
             limits: limits(&raw.limits)?,
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
-            decisions: decisions(raw.decisions)?,
+            keeps_granted: raw.decisions.granted,
+            decisions: decisions(&raw.decisions)?,
             changes: changes(raw.changes)?,
             log: log(raw.log)?,
             metrics: observe::metrics(raw.metrics)?,
@@ -508,7 +521,7 @@ fn token(raw: raw::Token) -> Result<TokenConfig, ConfigError> {
     })
 }
 
-fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
+fn decisions(raw: &raw::Decisions) -> Result<Retention, ConfigError> {
     let age = seconds(
         "decisions.days",
         raw.days.saturating_mul(86_400),
@@ -752,6 +765,54 @@ mod tests {
     }
 
     #[test]
+    fn the_database_is_a_file_until_a_server_is_named() {
+        let database = |text: &str| check(text).expect(text).database;
+        assert!(database("").is_none());
+        assert!(database("[database]").is_none());
+        let of_url = "[database]\nurl = \"postgres://grantor@a:5432,b:5432/grantor\"\ndurability = \"local\"";
+        let usual = database(of_url).expect("a server");
+        assert_eq!(usual.url, "postgres://grantor@a:5432,b:5432/grantor");
+        assert_eq!(usual.durability, Durability::Local);
+        assert_eq!((usual.connections, &*usual.schema), (6, "grantor"));
+        let other = database(
+            "[database]\nurl = \"host=/run/postgresql dbname=grantor\"\ndurability = \"replicated\"\nconnections = 4\nschema = \"as_1\"",
+        );
+        let other = other.expect("a server");
+        assert_eq!(other.durability, Durability::Replicated);
+        assert_eq!((other.connections, &*other.schema), (4, "as_1"));
+    }
+
+    #[test]
+    fn a_password_in_the_url_of_the_database_is_refused_and_not_quoted() {
+        let with = |url: &str| format!("[database]\nurl = \"{url}\"\ndurability = \"local\"");
+        for url in [
+            "postgres://grantor:hunter2@db.example/grantor",
+            "postgres://grantor@db.example/grantor?password=hunter2",
+            "postgres://grantor@db.example/grantor?sslmode=require&password=hunter2",
+            "host=db.example password=hunter2 dbname=grantor",
+            "host=db.example password = hunter2 dbname=grantor",
+        ] {
+            let error = check(&with(url)).expect_err(url);
+            assert!(error.contains("database.password_file"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for url in [
+            "postgres://grantor@db.example:5432/grantor",
+            "postgres://grantor@db.example/grantor?sslmode=require",
+            "host=db.example dbname=grantor",
+        ] {
+            assert!(check(&with(url)).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn granted_decisions_are_kept_unless_said_otherwise() {
+        assert!(check("").expect("the default").keeps_granted);
+        let refusals = check("[decisions]\ngranted = false").expect("a configuration");
+        assert!(!refusals.keeps_granted);
+    }
+
+    #[test]
     fn errors_name_the_key_and_the_remedy() {
         for (text, key, remedy) in [
             ("issuer = \"http://as.example\"", "issuer", "https"),
@@ -803,6 +864,46 @@ mod tests {
                 "[limits]\ntokens_per_client = 0",
                 "limits.tokens_per_client",
                 "100000",
+            ),
+            (
+                "[database]\nurl = \"postgres://grantor@db.example/grantor\"",
+                "database.durability",
+                "\"replicated\"",
+            ),
+            (
+                "[database]\nurl = \"postgres://grantor@db.example/grantor\"\ndurability = \"asynchronous\"",
+                "durability",
+                "`local` or `replicated`",
+            ),
+            (
+                "[database]\ndurability = \"local\"",
+                "database.durability",
+                "set database.url",
+            ),
+            (
+                "[database]\nconnections = 6",
+                "database.connections",
+                "set database.url",
+            ),
+            (
+                "[database]\nurl = \"mysql://db.example/grantor\"\ndurability = \"local\"",
+                "database.url",
+                "postgres://user@host",
+            ),
+            (
+                "[database]\nconnections = 3",
+                "database.connections",
+                "between 4 and 100",
+            ),
+            (
+                "[database]\nconnections = 101",
+                "database.connections",
+                "between 4 and 100",
+            ),
+            (
+                "[database]\nschema = \"Grantor\"",
+                "database.schema",
+                "small letters",
             ),
             ("[limits]\nrequests = 0", "limits.requests", "between 1"),
             (

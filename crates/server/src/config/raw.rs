@@ -12,7 +12,7 @@ use grantor::{
 };
 use serde::Deserialize;
 
-use super::LogFormat;
+use super::{LogFormat, database::Durability};
 use crate::http::{ClientCertificates, ForwardedHeader};
 
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,7 @@ pub struct RawConfig {
     pub master_key_file: Option<PathBuf>,
     pub behind_proxy: bool,
     pub profile: Profile,
+    pub database: Database,
     pub tls: Option<Tls>,
     pub proxy: Option<Proxy>,
     pub outgoing: Outgoing,
@@ -48,6 +49,7 @@ impl Default for RawConfig {
             master_key_file: None,
             behind_proxy: false,
             profile: Profile::Default,
+            database: Database::default(),
             tls: None,
             proxy: None,
             outgoing: Outgoing::default(),
@@ -65,6 +67,17 @@ impl Default for RawConfig {
             admin: Admin::default(),
         }
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    pub url: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub durability: Option<Durability>,
+    pub connections: Option<u64>,
+    pub schema: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -158,6 +171,7 @@ impl Default for Token {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Decisions {
+    pub granted: bool,
     pub rows: u64,
     pub megabytes: u64,
     pub days: u64,
@@ -166,6 +180,7 @@ pub struct Decisions {
 impl Default for Decisions {
     fn default() -> Self {
         Self {
+            granted: true,
             rows: 100_000,
             megabytes: 256,
             days: 30,

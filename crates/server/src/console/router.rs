@@ -11,10 +11,9 @@ use grantor::{
     storage::StoreError,
     types::{CorrelationId, Rule},
 };
-use grantor_stores::aside;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
     Console, Done, Error, Typed, Visit,
@@ -128,7 +127,7 @@ impl Console {
                     let _turn = turn;
                     here.block_on(console.done(&head, asked))
                 };
-                let done = aside(work).await;
+                let done = spawn_blocking(work).await;
                 done.map_err(|_| admin::Problem::plain(Slug::Broken).into())
             }
         }

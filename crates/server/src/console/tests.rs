@@ -86,6 +86,7 @@ impl World {
         };
         let store = place
             .open(Create::IfMissing, Upkeep::Here)
+            .await
             .expect("a store");
         store.readiness.prepare().await.expect("a store");
         let server = app::build_server(&config, &store, Metrics::default()).expect("a server");

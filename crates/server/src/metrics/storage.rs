@@ -9,7 +9,7 @@ use std::{
 
 use grantor::{
     clock::{Clock as _, SystemClock, UnixTime},
-    storage::{DecisionStore, KeyStore, SigningKeyInfo, StoreError, StoreFigures},
+    storage::{DecisionStore, EngineFigures, KeyStore, SigningKeyInfo, StoreError, StoreFigures},
 };
 use prometheus_client::{
     collector::Collector,
@@ -99,6 +99,10 @@ impl Collector for StorageGauges {
             )?)?;
         }
 
+        if let Some(engine) = self.figures.figures().engine {
+            encode_engine(engine, &mut encoder)?;
+        }
+
         match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(seen) => seen.encode(&mut encoder, SystemClock.now()),
             None => Ok(()),
@@ -129,6 +133,67 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// What is known of an engine that nodes share.
+fn encode_engine(engine: EngineFigures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let mut gauge = |name, help, value: Option<f64>| match value {
+        Some(value) => ConstGauge::new(value).encode(encoder.encode_descriptor(
+            name,
+            help,
+            None,
+            MetricType::Gauge,
+        )?),
+        None => Ok(()),
+    };
+    gauge(
+        "database_look_age_seconds",
+        "Seconds since the last proven look at what other nodes have changed",
+        engine.age_of_look.map(|ago| ago.as_secs_f64()),
+    )?;
+    gauge(
+        "database_current",
+        "1 if this node knows what is in force and answers, else 0",
+        Some(f64::from(u8::from(engine.is_current))),
+    )?;
+    gauge(
+        "database_connections",
+        "Connections to the database that are open",
+        Some(engine.connections as f64),
+    )?;
+    gauge(
+        "replay_fence_timestamp_seconds",
+        "Assertions issued before this time are refused, as uses of them may have been lost",
+        engine.fence.map(|fence| fence.seconds() as f64),
+    )?;
+    let mut counter = |name, help, count: u64| {
+        ConstCounter::new(count).encode(encoder.encode_descriptor(
+            name,
+            help,
+            None,
+            MetricType::Counter,
+        )?)
+    };
+    counter(
+        "database_failed_connects",
+        "Attempts to connect to the database that have failed",
+        engine.failed_connects,
+    )?;
+    counter(
+        "database_failed_statements",
+        "Statements that the database has refused, or not answered in time",
+        engine.failed_statements,
+    )?;
+    counter(
+        "replay_claims",
+        "Uses that were sent to the database to be recorded",
+        engine.claims,
+    )?;
+    counter(
+        "replay_claim_groups",
+        "Groups in which they were sent, each committed as one",
+        engine.claim_groups,
+    )
 }
 
 /// Published but not signing yet, signing, or published for the tokens it signed.

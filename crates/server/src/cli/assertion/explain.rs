@@ -43,7 +43,7 @@ pub struct Explain {
 
 impl Explain {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = global.connect()?;
+        let server = global.connect().await?;
         let jwt = self.read()?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let input = Input::<explain::Explain>::with((), JwtBody { jwt, usage });

@@ -100,7 +100,7 @@ impl Create {
         if pair.is_none() && !has_secret && self.keys.are_named() {
             no_key_file(self.out.as_deref())?;
         }
-        let connection = global.connect_or_create()?;
+        let connection = global.connect_or_create().await?;
         check_free(&connection, &self.id).await?;
         let file = pair.map(|pair| self.key_file(&connection.issuer()?, pair));
         let file = file.transpose()?;
@@ -147,7 +147,7 @@ impl Create {
         body.key_lifetime = self.key_lifetime;
         body.secret_lifetime = self.secret_lifetime;
         body.check()?;
-        let connection = global.connect_or_create()?;
+        let connection = global.connect_or_create().await?;
         check_free(&connection, &self.id).await?;
         let made = connection.call(Input::<CreateClient>::with((), body));
         let made = made.await?;

@@ -28,7 +28,9 @@ pub async fn of_this_server(global: &Global, report: &mut Report) -> Result<(), 
     if !global.place(&config).exists() {
         return Ok(());
     }
-    let store = global.open_store(&config, Create::Never, Upkeep::ByOthers)?;
+    let store = global
+        .open_store(&config, Create::Never, Upkeep::ByOthers)
+        .await?;
     Ok(examine(&global.administration(config, store), report).await?)
 }
 

@@ -65,7 +65,7 @@ impl Create {
             let config = global.load_config(Overrides::default())?;
             check(&document, &terms(&config))?;
         }
-        let server = global.connect_or_create()?;
+        let server = global.connect_or_create().await?;
         let check = self.no_check.then_some(false);
         let input = Input::<CreateIssuer>::with((), document).asking(CheckQuery { check });
         let created = server.call(input).await?;

@@ -42,7 +42,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let server = global.connect()?;
+        let server = global.connect().await?;
         let query = TokenQuery {
             issuer: self.from,
             trust: self.trust,

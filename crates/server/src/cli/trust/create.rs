@@ -61,8 +61,8 @@ impl MakeTrust {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let new = self.new_trust()?;
         let server = match new.issuer {
-            Some(_) => global.connect_or_create()?,
-            None => global.connect()?,
+            Some(_) => global.connect_or_create().await?,
+            None => global.connect().await?,
         };
         let check = self.no_check.then_some(false);
         let input = Input::<CreateTrust>::with((), TrustBody(new)).asking(CheckQuery { check });

@@ -74,7 +74,7 @@ struct View {
     shell: Shell,
     words: Words,
     wanted: Wanted,
-    kinds: [&'static str; 12],
+    kinds: [&'static str; 13],
     rows: Vec<Row>,
     pager: Pager,
 }

@@ -105,13 +105,15 @@ impl Words {
             ("trust", Language::French) => "confiance",
             ("signing_key", Language::English) => "signing key",
             ("signing_key", Language::French) => "clé de signature",
+            ("replay_fence", Language::English) => "replay fence",
+            ("replay_fence", Language::French) => "barrière contre le rejeu",
             (kind, _) => kind,
         }
     }
 }
 
 /// The kinds of resources of which changes are recorded.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 13] = [
     "client",
     "subject",
     "operator",
@@ -124,4 +126,5 @@ pub const KINDS: [&str; 12] = [
     "issuer",
     "trust",
     "signing_key",
+    "replay_fence",
 ];

@@ -1,0 +1,78 @@
+//! `grantor replay`
+
+use clap::{Args, Subcommand};
+use grantor::registry::{Action, ChangeRecord};
+use serde_json::json;
+
+use super::{Failure, Global, output::time};
+
+/// Guard what is known of used assertions
+#[derive(Debug, Subcommand)]
+pub enum ReplayCommand {
+    /// Refuse what may have been used before now: after a restore or a loss in the database
+    Fence(Fence),
+}
+
+/// Refuse what may have been used before now: after a restore or a loss in the database
+///
+/// Where uses may have been lost, a used assertion would be accepted again. From the fence on, one is
+/// taken only if it was issued after it (iat), or, without iat, if it cannot have been used before.
+/// Clients send a new one, which is taken about a minute later. Servers raise the fence by themselves
+/// where they see the loss.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  grantor replay fence --raise --reason 'restored from the snapshot of 3:00'")]
+pub struct Fence {
+    /// Do it
+    #[arg(long)]
+    raise: bool,
+}
+
+impl ReplayCommand {
+    /// Whether it changes something, and the change is on record.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Fence(_) => true,
+        }
+    }
+
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::Fence(command) => command.run(global).await,
+        }
+    }
+}
+
+impl Fence {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open().await?;
+        if !self.raise {
+            let longest = config.assertion.maximum_lifetime + config.assertion.leeway;
+            return Err(Failure::usage(format!(
+                "every assertion issued before now would be refused with 503, and one without iat for up to {} s; add --raise",
+                longest.as_secs()
+            )));
+        }
+        let Some(fence) = store.raise_fence().await? else {
+            return Err(Failure::usage(
+                "the database is a file of this machine (SQLite), of one node: only `grantor restore` loses uses of assertions, and that \
+                 raises the fence itself",
+            ));
+        };
+        let admin = global.administration(config, store);
+        let record = ChangeRecord::of(
+            ("replay_fence", "fence".to_owned()),
+            Action::Replace,
+            [Some(json!({})), Some(json!({"fence": time(fence)}))],
+            admin.actor(),
+            admin.now(),
+        );
+        admin.store.keep_record(record).await.map_err(|error| {
+            Failure::from(error).and("the fence is raised, and that is not on record")
+        })?;
+        global.output().done(
+            &json!({"fence": time(fence)}),
+            format_args!("assertions issued before {} are refused", time(fence)),
+        )
+    }
+}
