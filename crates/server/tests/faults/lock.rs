@@ -30,6 +30,9 @@ pub fn locked_meanwhile(world: &World, load: Load, what: &str) -> Kept {
 
 #[test]
 fn a_locked_database_refuses_for_a_while_and_loses_nothing() {
+    if grantor_testkit::binary::database::is_not_of_sqlite("it looks at the file") {
+        return;
+    }
     let world = World::start();
     let before = world.control();
     let load = Load::begin(&world);
@@ -41,6 +44,9 @@ fn a_locked_database_refuses_for_a_while_and_loses_nothing() {
 /// The write-ahead log cannot be emptied while somebody reads an earlier state.
 #[test]
 fn a_reader_that_holds_the_log_stops_nobody() {
+    if grantor_testkit::binary::database::is_not_of_sqlite("it looks at the file") {
+        return;
+    }
     let world = World::start();
     let before = world.control();
     let reader = other(&world);

@@ -189,6 +189,9 @@ fn in_parallel(count: usize, find: &(dyn Fn(usize) -> Option<String> + Sync)) ->
 /// The oracle sees what it has to: uses, revocations and subjects that are gone.
 #[test]
 fn the_oracle_notices_what_is_lost() {
+    if grantor_testkit::binary::database::is_not_of_sqlite("it looks at the file") {
+        return;
+    }
     let world = World::start();
     let kept = world.control();
     let database =

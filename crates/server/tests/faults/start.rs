@@ -25,7 +25,8 @@ fn ends(server: &Server, script: &str) -> Finished {
     shell
         .args(["15", "sh", "-c", &format!("{script}; exec \"$0\" \"$@\"")])
         .arg(serve.get_program())
-        .args(serve.get_args());
+        .args(serve.get_args())
+        .envs(grantor_testkit::binary::database::variables(&server.data()));
     let finished = run(shell.args([
         "serve",
         "--listen",

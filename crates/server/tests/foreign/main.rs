@@ -3,6 +3,7 @@
 use grantor_testkit::binary as support;
 mod browser;
 mod console;
+mod deployments;
 mod mcp;
 mod oidc_provider;
 mod passkeys;

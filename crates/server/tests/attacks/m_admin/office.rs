@@ -3,7 +3,6 @@
 
 use std::{collections::HashMap, fs, sync::Mutex};
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server};
@@ -236,11 +235,12 @@ impl Office {
 
     /// The id of the latest change of what is registered, by whomever.
     pub fn last_change(&self) -> i64 {
-        let database = Connection::open(self.database()).expect("the database");
-        let last = "SELECT coalesce(max(sequence), 0) FROM change_record";
-        database
-            .query_row(last, [], |row| row.get(0))
-            .expect("a number")
+        let newest = ["changes", "list", "--limit", "1", "--json"];
+        let newest: Vec<Value> = serde_json::from_str(&self.server.ok(&newest)).expect("a list");
+        newest
+            .last()
+            .and_then(|change| change["id"].as_i64())
+            .unwrap_or_default()
     }
 
     /// The file of the database.
