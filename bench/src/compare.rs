@@ -3,7 +3,8 @@
 
 use std::error::Error;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use grantor_testkit::postgres::Postgres;
 
 use crate::{
     chart::bars,
@@ -31,6 +32,10 @@ pub struct Options {
     /// Leave out Authlib and node-oidc-provider, which need python3 and package registries
     #[arg(long)]
     without_peers: bool,
+    /// With a node on a PostgreSQL server, too, which is started on this machine's disk: its CPU time
+    /// beside that of the node
+    #[arg(long, value_name = "ENGINE")]
+    database: Option<Engine>,
     /// Leave out `scale`
     #[arg(long)]
     without_scale: bool,
@@ -42,6 +47,12 @@ pub struct Options {
     write: bool,
 }
 
+/// A database that nodes share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Postgres,
+}
+
 /// Prints the tables, and writes them where that is asked for.
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let peers = if options.without_peers {
@@ -49,7 +60,14 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     } else {
         Some(Peers::install()?)
     };
-    let mut contestants = Contestant::all(peers.as_ref())?;
+    let postgres = match options.database {
+        Some(Engine::Postgres) => {
+            let server = Postgres::new_in(&std::env::temp_dir(), &[]);
+            Some(server.ok_or("PostgreSQL is not installed")?)
+        }
+        None => None,
+    };
+    let mut contestants = Contestant::all(peers.as_ref(), postgres.as_ref())?;
     if let Some(text) = &options.only {
         let row =
             |contestant: &Contestant| [contestant.row.server, contestant.row.exchange].join(" ");
@@ -167,6 +185,7 @@ fn section(results: &[Results<'_>]) -> Section {
         "assertion -> token",
         "CPU us/token (least to most)",
         "x floor",
+        "database's us/token",
         "tokens/s at 64",
         "p99 ms at 64",
         "p50 / p99 ms at half load",
@@ -187,6 +206,10 @@ fn section(results: &[Results<'_>]) -> Section {
             floor.map_or_else(String::new, |floor| {
                 format!("{:.2}", results.times(floor, |run| run.cpu_micros))
             }),
+            match results.contestant.row.kind {
+                Kind::Postgres => format!("{:.1}", results.full(|run| run.database_micros).median),
+                _ => String::new(),
+            },
             format!("{:.0}", results.full(|run| run.rate).median),
             format!("{:.2}", results.full(|run| run.p99_millis).median),
             latencies(&results.half),
@@ -271,6 +294,13 @@ fn wanted(results: &[Results<'_>], floor: &Results<'_>) -> String {
         memory.times(floor, |run| run.cpu_micros),
         "<= 1.25",
     );
+    if let Some(postgres) = of(Kind::Postgres).next() {
+        row(
+            "CPU per token, PostgreSQL replay / memory replay",
+            postgres.times(memory, |run| run.cpu_micros),
+            "<= 1.05",
+        );
+    }
     // Like with like, and then a peer that forgets with a Grantor that does not.
     for (own, kind) in [
         (memory, Kind::PeerMemory),

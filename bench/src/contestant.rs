@@ -1,7 +1,8 @@
 //! Who is compared: a server, a client of it, and what that client asks for.
 
-use std::{error::Error, fs, path::Path, process::Command, rc::Rc, time::Duration};
+use std::{error::Error, fs, path::Path, process::Command, rc::Rc, sync::Arc, time::Duration};
 
+use grantor_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
 
 use crate::{
@@ -41,6 +42,7 @@ pub enum Kind {
     Floor,
     Memory,
     Durable,
+    Postgres,
     PeerMemory,
     PeerDurable,
 }
@@ -94,6 +96,7 @@ impl Kind {
             Self::Floor => "no replay store",
             Self::Memory | Self::PeerMemory => "memory replay",
             Self::Durable | Self::PeerDurable => "SQLite replay",
+            Self::Postgres => "PostgreSQL replay",
         }
     }
 
@@ -123,6 +126,11 @@ struct Host {
 
 enum Running {
     Grantor(Server),
+    /// With the database that it asks, which goes first.
+    OnDatabase(
+        Server,
+        #[expect(dead_code, reason = "lives as long as the server")] Database,
+    ),
     /// With its settings and its log.
     Other(
         Process,
@@ -140,13 +148,19 @@ pub struct Start {
 }
 
 impl Contestant {
-    /// Starts everybody, peers included if they are there.
-    pub fn all(peers: Option<&Peers>) -> Result<Vec<Self>, Box<dyn Error>> {
+    /// Starts everybody, peers and PostgreSQL included if they are asked for.
+    pub fn all(
+        peers: Option<&Peers>,
+        postgres: Option<&Arc<Postgres>>,
+    ) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut all = vec![
             Self::inside("floor", FLOOR)?,
             Self::inside("memory", MEMORY)?,
         ];
         all.extend(durable()?);
+        if let Some(server) = postgres {
+            all.push(on_postgres(server)?);
+        }
         let Some(peers) = peers else { return Ok(all) };
         for row in AUTHLIB {
             all.push(Self::other(row, |settings, file| {
@@ -230,6 +244,11 @@ const DURABLE: Row = Row {
     kind: Kind::Durable,
     ..FLOOR
 };
+const POSTGRES: Row = Row {
+    server: "Grantor, durable replay (PostgreSQL)",
+    kind: Kind::Postgres,
+    ..FLOOR
+};
 /// What clients of the server with SQLite ask for, and how they are registered.
 const EXCHANGES: [(Row, &[&str]); 5] = [
     (DURABLE, &["--generate-key", "RS256"]),
@@ -288,6 +307,35 @@ fn durable() -> Result<Vec<Contestant>, Box<dyn Error>> {
     Ok(EXCHANGES.iter().zip(signers).map(contestant).collect())
 }
 
+/// One node on a PostgreSQL database of its own.
+fn on_postgres(server: &Arc<Postgres>) -> Result<Contestant, Box<dyn Error>> {
+    let database = server.database();
+    let configuration = format!(
+        "[database]\nurl = {:?}\ndurability = \"local\"\n",
+        database.url
+    );
+    let installation = Installation::new(&configuration)?;
+    let signer = installation.register("bench-0", &["--generate-key", "RS256"])?;
+    for number in 1..CLIENTS {
+        installation.register(&format!("bench-{number}"), &["--generate-key"])?;
+    }
+    let first = signer.presign(1)?;
+    let mut grantor = installation.serve()?;
+    grantor
+        .process
+        .asks(server.process().ok_or("PostgreSQL does not run")?);
+    let host = Host::new(
+        Running::OnDatabase(grantor, database),
+        POSTGRES.usage,
+        &first,
+    )?;
+    Ok(Contestant {
+        row: POSTGRES,
+        signer,
+        host: Rc::new(host),
+    })
+}
+
 impl Use {
     fn request(self, load: Load, assertion: &str) -> Vec<u8> {
         match self {
@@ -336,7 +384,7 @@ impl Start {
 impl Running {
     fn process(&self) -> &Process {
         match self {
-            Self::Grantor(server) => &server.process,
+            Self::Grantor(server) | Self::OnDatabase(server, _) => &server.process,
             Self::Other(process, _) => process,
         }
     }

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Killed when dropped.
 pub struct Process {
     child: Child,
+    /// The first process of the database server that it asks.
+    database: Option<u32>,
     address: SocketAddr,
     spawned: Instant,
     log: PathBuf,
@@ -49,6 +51,7 @@ impl Process {
             .map_err(|error| format!("{:?}: {error}", command.get_program()))?;
         let mut process = Self {
             child,
+            database: None,
             address,
             spawned,
             log: log.to_owned(),
@@ -71,6 +74,11 @@ impl Process {
         Ok(process)
     }
 
+    /// It asks the database server whose first process this is.
+    pub fn asks(&mut self, database: u32) {
+        self.database = Some(database);
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -90,12 +98,20 @@ impl Process {
 
     /// User and system time so far, of all threads of all its processes.
     pub fn cpu_time(&self) -> Result<Duration, Box<dyn Error>> {
-        self.family()?.into_iter().map(cpu_time).sum()
+        family(self.child.id())?.into_iter().map(cpu_time).sum()
+    }
+
+    /// The same of the database server that it asks; nothing where it has none.
+    pub fn database_time(&self) -> Result<Duration, Box<dyn Error>> {
+        let Some(first) = self.database else {
+            return Ok(Duration::ZERO);
+        };
+        family(first)?.into_iter().map(cpu_time).sum()
     }
 
     /// Resident memory in KiB; pages that several of its processes share count once.
     pub fn resident_kib(&self) -> Result<u64, Box<dyn Error>> {
-        match self.family()?.as_slice() {
+        match family(self.child.id())?.as_slice() {
             [only] => kib(*only, "status", "VmRSS:"),
             several => several
                 .iter()
@@ -103,37 +119,37 @@ impl Process {
                 .sum(),
         }
     }
+}
 
-    /// It and its descendants.
-    fn family(&self) -> Result<Vec<u32>, Box<dyn Error>> {
-        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-        for entry in fs::read_dir("/proc")? {
-            let Some(process) = entry?
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
-                continue;
-            };
-            // One that has ended meanwhile is nobody's child.
-            let Ok(stat) = stat(process) else { continue };
-            children
-                .entry(
-                    stat.get(1)
-                        .and_then(|parent| parent.parse().ok())
-                        .unwrap_or_default(),
-                )
-                .or_default()
-                .push(process);
-        }
-        let mut family = vec![self.child.id()];
-        let mut next = 0;
-        while let Some(parent) = family.get(next) {
-            family.extend(children.remove(parent).unwrap_or_default());
-            next += 1;
-        }
-        Ok(family)
+/// A process and its descendants.
+fn family(first: u32) -> Result<Vec<u32>, Box<dyn Error>> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(process) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        // One that has ended meanwhile is nobody's child.
+        let Ok(stat) = stat(process) else { continue };
+        children
+            .entry(
+                stat.get(1)
+                    .and_then(|parent| parent.parse().ok())
+                    .unwrap_or_default(),
+            )
+            .or_default()
+            .push(process);
     }
+    let mut family = vec![first];
+    let mut next = 0;
+    while let Some(parent) = family.get(next) {
+        family.extend(children.remove(parent).unwrap_or_default());
+        next += 1;
+    }
+    Ok(family)
 }
 
 impl Drop for Process {

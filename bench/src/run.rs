@@ -11,6 +11,8 @@ use crate::{
 pub struct Run {
     /// The server's CPU time for one token, in microseconds.
     pub cpu_micros: f64,
+    /// That of the database server which it asks; 0 where it has none.
+    pub database_micros: f64,
     /// The load generator's.
     pub generator_micros: f64,
     /// Tokens a second.
@@ -45,12 +47,14 @@ impl Run {
         send: impl FnOnce(Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>>,
     ) -> Result<Self, Box<dyn Error>> {
         let tokens = requests.len() as f64;
-        let before = server.cpu_time()?;
+        let (before, database) = (server.cpu_time()?, server.database_time()?);
         let outcome =
             send(requests).map_err(|error| format!("{error}\nthe server: {}", server.said()))?;
         let used = server.cpu_time()? - before;
+        let database = server.database_time()?.saturating_sub(database);
         Ok(Self {
             cpu_micros: used.as_secs_f64() * 1e6 / tokens,
+            database_micros: database.as_secs_f64() * 1e6 / tokens,
             generator_micros: outcome.generator_cpu.as_secs_f64() * 1e6 / tokens,
             rate: outcome.rate(),
             p50_millis: outcome.quantile(0.5).as_secs_f64() * 1e3,

@@ -57,6 +57,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "median",
         &Run {
             cpu_micros: median(|run| run.cpu_micros),
+            database_micros: 0.0,
             generator_micros: median(|run| run.generator_micros),
             rate: median(|run| run.rate),
             p50_millis: median(|run| run.p50_millis),
