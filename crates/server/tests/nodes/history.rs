@@ -1,0 +1,158 @@
+//! What clients were told, and whether it holds: nothing is accepted twice, nothing is refused that
+//! was never told used, and no request fails otherwise than by 503.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use grantor_testkit::binary::Answer;
+
+use crate::nodes::{LIMIT, Nodes, Wire};
+
+/// All that was sent and answered.
+#[derive(Default)]
+pub struct History {
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    assertions: HashMap<String, Uses>,
+    answers: Vec<Seen>,
+    faults: Vec<String>,
+}
+
+/// What one assertion was answered.
+#[derive(Clone, Copy, Default)]
+struct Uses {
+    granted: u32,
+    /// 503, or no answer: it may be used.
+    maybe: u32,
+}
+
+/// One answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    pub node: usize,
+    pub sent: Instant,
+    pub took: Duration,
+    pub status: u16,
+}
+
+impl History {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an assertion to a node, and remembers the answer.
+    pub fn send(&self, wire: &Wire, assertion: &str) -> Answer {
+        let sent = Instant::now();
+        let answer = wire.send(assertion);
+        self.told().answered(wire.node, sent, assertion, &answer);
+        answer
+    }
+
+    /// All answers so far.
+    pub fn answers(&self) -> Vec<Seen> {
+        self.told().answers.clone()
+    }
+
+    /// How many were granted so far.
+    pub fn granted(&self) -> usize {
+        let told = self.told();
+        told.answers
+            .iter()
+            .filter(|seen| seen.status == 200)
+            .count()
+    }
+
+    /// Nothing told so far is wrong, and nothing that was granted passes at any node; what may be
+    /// used passes once at most.
+    pub fn holds(&self, nodes: &Nodes, what: &str) {
+        let (granted, maybe) = {
+            let told = self.told();
+            assert!(told.faults.is_empty(), "{what}: {:#?}", told.faults);
+            let of = |is_so: fn(&Uses) -> bool| -> Vec<String> {
+                let all = told.assertions.iter().filter(|(_, uses)| is_so(uses));
+                all.map(|(assertion, _)| assertion.clone()).collect()
+            };
+            (of(|uses| uses.granted > 0), of(|uses| uses.granted == 0))
+        };
+        assert!(!granted.is_empty(), "{what}: nothing was granted");
+        let again = |assertion: &String| {
+            let answers = nodes.wires.iter().map(|wire| wire.send(assertion));
+            let passes =
+                |answer: &Answer| answer.status != 400 || answer.error() != "invalid_grant";
+            answers
+                .into_iter()
+                .find(passes)
+                .map(|answer| format!("again: {answer:?}"))
+        };
+        let twice = |assertion: &String| {
+            let statuses: Vec<_> = nodes
+                .wires
+                .iter()
+                .map(|wire| wire.send(assertion).status)
+                .collect();
+            let count = statuses.iter().filter(|status| **status == 200).count();
+            (count > 1).then(|| format!("{count} times: {statuses:?}"))
+        };
+        let broken = [in_parallel(&granted, &again), in_parallel(&maybe, &twice)].concat();
+        assert!(
+            broken.is_empty(),
+            "{what}: {} of {}: {:?}",
+            broken.len(),
+            granted.len(),
+            broken.first()
+        );
+    }
+}
+
+impl Told {
+    fn answered(&mut self, node: usize, sent: Instant, assertion: &str, answer: &Answer) {
+        let took = sent.elapsed();
+        let uses = self.assertions.entry(assertion.to_owned()).or_default();
+        let before = *uses;
+        match answer.status {
+            200 => uses.granted += 1,
+            0 | 503 => uses.maybe += 1,
+            _ => {}
+        }
+        let fault = match answer.status {
+            _ if took >= LIMIT => Some("it hangs"),
+            200 if before.granted > 0 => Some("granted twice"),
+            0 | 200 | 503 => None,
+            400 if before.granted + before.maybe > 0 => None,
+            _ => Some("refused without a use"),
+        };
+        let fault = fault.map(|fault| format!("node {node}, {took:?}: {fault}: {answer:?}"));
+        self.faults.extend(fault);
+        let status = answer.status;
+        self.answers.push(Seen {
+            node,
+            sent,
+            took,
+            status,
+        });
+    }
+}
+
+/// What `find` finds for each, four at a time.
+fn in_parallel<'a>(
+    all: &'a [String],
+    find: &(dyn Fn(&'a String) -> Option<String> + Sync),
+) -> Vec<String> {
+    let parts = all.chunks(all.len().div_ceil(4).max(1));
+    thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().filter_map(find).collect::<Vec<_>>()))
+            .collect();
+        let found = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("it ends"));
+        found.flatten().collect()
+    })
+}
