@@ -156,3 +156,31 @@ fn in_parallel<'a>(
         found.flatten().collect()
     })
 }
+
+/// The history sees what it has to, and nothing else.
+#[test]
+fn the_history_notices_second_uses_refusals_without_a_use_and_failures() {
+    let faults = |statuses: &[u16]| {
+        let mut told = Told::default();
+        for status in statuses {
+            let answer = Answer {
+                status: *status,
+                headers: Vec::new(),
+                body: String::new(),
+            };
+            told.answered(0, Instant::now(), "an assertion", &answer);
+        }
+        told.faults.len()
+    };
+    for right in [
+        &[200, 400, 400][..],
+        &[503, 200, 400],
+        &[503, 400],
+        &[0, 400],
+    ] {
+        assert_eq!(faults(right), 0, "{right:?}");
+    }
+    for wrong in [&[200, 200][..], &[400], &[500], &[200, 502], &[429]] {
+        assert_eq!(faults(wrong), 1, "{wrong:?}");
+    }
+}
