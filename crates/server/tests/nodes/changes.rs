@@ -36,6 +36,7 @@ fn knowing(database: &grantor_testkit::postgres::Database) -> (Nodes, Arc<Signin
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn s008_a_disabled_client_is_refused_everywhere_when_the_command_is_back() {
     let Some((_server, database)) = database() else {
         return;
@@ -49,6 +50,7 @@ fn s008_a_disabled_client_is_refused_everywhere_when_the_command_is_back() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa13_a_slow_change_is_in_force_within_a_second_of_its_commit() {
     let Some((_server, database)) = database() else {
         return;
@@ -80,6 +82,7 @@ fn sa13_a_slow_change_is_in_force_within_a_second_of_its_commit() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa14_a_transaction_of_another_database_holds_up_no_change() {
     let Some((server, database)) = database() else {
         return;

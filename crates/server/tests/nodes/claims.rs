@@ -10,6 +10,7 @@ use crate::nodes::{Nodes, database};
 const AT_ONCE: usize = 64;
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa01_one_assertion_at_once_over_three_nodes_is_granted_once() {
     once_a_round(20);
 }
@@ -60,6 +61,7 @@ fn at_once(nodes: &Nodes, assertion: &str) -> Vec<Answer> {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa11_common_used_assertions_in_other_orders_lock_nobody_out() {
     let Some((server, database)) = database() else {
         return;

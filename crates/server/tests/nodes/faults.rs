@@ -54,6 +54,7 @@ fn all_unavailable(seen: &[Seen], what: &str) {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa02_a_node_killed_under_load_takes_nothing_with_it() {
     let Some((_server, database)) = database() else {
         return;
@@ -76,6 +77,7 @@ fn sa02_a_node_killed_under_load_takes_nothing_with_it() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa03_a_node_that_is_asked_to_end_loses_no_request() {
     let Some((_server, database)) = database() else {
         return;
@@ -105,6 +107,7 @@ fn sa03_a_node_that_is_asked_to_end_loses_no_request() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa04_postgresql_killed_under_load_forgets_no_use() {
     let Some((server, database)) = database() else {
         return;
@@ -126,6 +129,7 @@ fn sa04_postgresql_killed_under_load_forgets_no_use() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa06_postgresql_that_stands_still_is_noticed_and_nobody_hangs() {
     let Some((server, database)) = database() else {
         return;
@@ -145,6 +149,7 @@ fn sa06_postgresql_that_stands_still_is_noticed_and_nobody_hangs() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa07_a_node_that_is_cut_off_says_so_and_the_others_go_on() {
     let Some((server, database)) = database() else {
         return;

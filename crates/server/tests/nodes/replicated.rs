@@ -22,6 +22,7 @@ fn replicated(url: String) -> Link {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa05_after_a_failover_the_new_primary_is_found_and_knows_each_use() {
     let Some((primary, database)) = database() else {
         return;
@@ -42,6 +43,7 @@ fn sa05_after_a_failover_the_new_primary_is_found_and_knows_each_use() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa08_without_its_standby_nothing_is_granted_and_keys_are_published() {
     let Some((primary, database)) = database() else {
         return;
@@ -67,6 +69,7 @@ fn sa08_without_its_standby_nothing_is_granted_and_keys_are_published() {
 }
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa32_a_right_that_is_taken_away_is_named() {
     let Some((server, database)) = database() else {
         return;

@@ -7,6 +7,7 @@ use grantor_testkit::{binary::held_address, wait::blocking};
 use crate::nodes::{Link, database, get, start};
 
 #[test]
+#[ignore = "several servers and seconds of faults: nightly"]
 fn sa17_eight_nodes_started_at_once_make_one_schema_and_one_key() {
     let Some((server, database)) = database() else {
         return;
