@@ -162,11 +162,7 @@ impl Place<'_> {
             retention: self.config.decisions,
             changes: self.config.changes,
             leeway: assertion.leeway,
-            windows: (upkeep == Upkeep::Here).then(|| Windows {
-                issuer: self.config.issuer.to_string(),
-                leeway: assertion.leeway,
-                max_lifetime: assertion.maximum_lifetime,
-            }),
+            windows: (upkeep == Upkeep::Here).then(|| windows(self.config)),
             ..postgres::Options::new(self.master_key_file())
         };
         let opened = PostgresStore::open(&target(server), &options).await;
@@ -313,6 +309,15 @@ pub enum Nodes {
     Many,
 }
 
+/// How long assertions are remembered.
+fn windows(config: &Config) -> Windows {
+    Windows {
+        issuer: config.issuer.to_string(),
+        leeway: config.assertion.leeway,
+        max_lifetime: config.assertion.maximum_lifetime,
+    }
+}
+
 impl Backend {
     fn of<S>(store: &Arc<S>, engine: Engine) -> Self
     where
@@ -439,6 +444,21 @@ impl Backend {
         match &self.engine {
             Engine::Sqlite(_) => Ok(None),
             Engine::Postgres(store) => store.raise_fence().await.map(Some),
+        }
+    }
+
+    /// Has all nodes remember assertions as this configuration says; `false` where there is one node,
+    /// which its configuration tells.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then nothing was changed.
+    pub async fn change_windows(&self, config: &Config) -> Result<bool, OpenError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(false),
+            Engine::Postgres(store) => {
+                let changed = store.change_windows(&windows(config)).await;
+                changed.map(|()| true).map_err(OpenError::Postgres)
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum ChangesCommand {
 #[derive(Debug, Args)]
 pub struct Filter {
     /// Only of this kind: client, subject, permission, scope, issuer, trust, signing_key, password,
-    /// passkey, replay_fence
+    /// passkey, replay_fence, replay_windows
     #[arg(long, value_name = "KIND")]
     resource: Option<String>,
     /// Only of resources of this name, as the list has it

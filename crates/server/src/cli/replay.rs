@@ -11,6 +11,8 @@ use super::{Failure, Global, output::time};
 pub enum ReplayCommand {
     /// Refuse what may have been used before now: after a restore or a loss in the database
     Fence(Fence),
+    /// Have all nodes remember assertions as the configuration says
+    Windows(Windows),
 }
 
 /// Refuse what may have been used before now: after a restore or a loss in the database
@@ -28,17 +30,30 @@ pub struct Fence {
     raise: bool,
 }
 
+/// Have all nodes remember assertions as the configuration says
+///
+/// How long an assertion is remembered follows from the issuer, the leeway and the longest life of an
+/// assertion. On PostgreSQL these are the same on all nodes: one that accepts for longer than others
+/// remember would let a used assertion in again. To change them: stop all nodes, change the
+/// configuration of each, run this once, start them. Where assertions are accepted for longer than
+/// before, those that were issued before now are refused.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  grantor replay windows --reason 'partners with slow clocks'")]
+pub struct Windows {}
+
 impl ReplayCommand {
     /// Whether it changes something, and the change is on record.
     pub fn is_change(&self) -> bool {
         match self {
-            Self::Fence(_) => true,
+            Self::Fence(_) | Self::Windows(_) => true,
         }
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Fence(command) => command.run(global).await,
+            Self::Windows(command) => command.run(global).await,
         }
     }
 }
@@ -73,6 +88,38 @@ impl Fence {
         global.output().done(
             &json!({"fence": time(fence)}),
             format_args!("assertions issued before {} are refused", time(fence)),
+        )
+    }
+}
+
+impl Windows {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open().await?;
+        let changed = store.change_windows(&config).await;
+        if !changed.map_err(Failure::usage)? {
+            return Err(Failure::usage(
+                "the database is a file of this machine (SQLite), of one node: it goes by its configuration from its next start on",
+            ));
+        }
+        let windows = json!({
+            "issuer": config.issuer.to_string(),
+            "leeway_seconds": config.assertion.leeway.as_secs(),
+            "max_lifetime_seconds": config.assertion.maximum_lifetime.as_secs(),
+        });
+        let admin = global.administration(config, store);
+        let record = ChangeRecord::of(
+            ("replay_windows", "windows".to_owned()),
+            Action::Replace,
+            [Some(json!({})), Some(windows.clone())],
+            admin.actor(),
+            admin.now(),
+        );
+        admin.store.keep_record(record).await.map_err(|error| {
+            Failure::from(error).and("the windows are changed, and that is not on record")
+        })?;
+        global.output().done(
+            &windows,
+            format_args!("nodes of this configuration start from now on, and no other"),
         )
     }
 }

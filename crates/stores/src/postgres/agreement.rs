@@ -67,7 +67,7 @@ fn compare(windows: &Windows, agreed: &str) -> Result<(), OpenError> {
                 what,
                 configured: shown(&own[name]),
                 agreed: shown(&agreed[name]),
-                remedy: ", or change it for all with the command for that",
+                remedy: ", or stop all nodes and run: grantor replay windows",
             });
         }
     }

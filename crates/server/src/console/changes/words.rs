@@ -107,13 +107,15 @@ impl Words {
             ("signing_key", Language::French) => "clé de signature",
             ("replay_fence", Language::English) => "replay fence",
             ("replay_fence", Language::French) => "barrière contre le rejeu",
+            ("replay_windows", Language::English) => "replay windows",
+            ("replay_windows", Language::French) => "fenêtres contre le rejeu",
             (kind, _) => kind,
         }
     }
 }
 
 /// The kinds of resources of which changes are recorded.
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 14] = [
     "client",
     "subject",
     "operator",
@@ -127,4 +129,5 @@ pub const KINDS: [&str; 13] = [
     "trust",
     "signing_key",
     "replay_fence",
+    "replay_windows",
 ];
