@@ -36,6 +36,8 @@ use super::{
 const CONNECT: Duration = Duration::from_secs(2);
 /// Longest password, in octets.
 const LONGEST_PASSWORD: u64 = 4096;
+/// Longest file of root certificates, in octets.
+const LONGEST_ROOTS: u64 = 4 * 1024 * 1024;
 /// What is set for each session: nothing of it is left to the server's configuration.
 const SETTINGS: &str = "-c lock_timeout=500 -c idle_in_transaction_session_timeout=5000 \
     -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 \
@@ -333,8 +335,9 @@ fn tls(target: &Target) -> Result<MakeRustlsConnect, OpenError> {
             let wrong =
                 |problem: String| wrong("ca_file", format!("{}: {problem}", path.display()));
             let mut roots = RootCertStore::empty();
-            let read = CertificateDer::pem_file_iter(path);
-            for certificate in read.map_err(|error| wrong(error.to_string()))? {
+            let read = file::read(path, LONGEST_ROOTS);
+            let read = read.map_err(|error| wrong(error.to_string()))?;
+            for certificate in CertificateDer::pem_slice_iter(&read) {
                 let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
                 roots
                     .add(certificate)
