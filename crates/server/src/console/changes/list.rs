@@ -74,7 +74,7 @@ struct View {
     shell: Shell,
     words: Words,
     wanted: Wanted,
-    kinds: [&'static str; 13],
+    kinds: [&'static str; 14],
     rows: Vec<Row>,
     pager: Pager,
 }
