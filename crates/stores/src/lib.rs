@@ -5,9 +5,11 @@
 //! * [`postgres`]: many nodes on one server.
 //! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt`
 //!   secrets) before it reaches a disk.
+//! * [`aside`]: what takes long, behind everything else.
 //! * [`Exposure`]: who else may read or write a file that holds secrets.
 //! * [`Create`], [`Upkeep`], [`Retention`], [`ChangeRetention`]: what may be chosen of each.
 
+mod aside;
 mod cached;
 mod exposure;
 mod feed;
@@ -21,6 +23,7 @@ mod steady;
 mod tally;
 mod waiting;
 
+pub use aside::aside;
 pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use options::{ChangeRetention, Create, Retention, Upkeep};

@@ -9,10 +9,10 @@ use grantor::{
     registry::Actor,
     server::Body,
 };
+use grantor_stores::aside;
 use http::Response;
 use tokio::{
     runtime::Handle,
-    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 
@@ -110,7 +110,7 @@ async fn apart<O: Operation>(api: Arc<Api>, asked: Asked) -> Result<Response<Bod
         let _turn = turn;
         here.block_on(async { timeout_at(until, done::<O>(&api, asked)).await })
     };
-    let done = spawn_blocking(work).await.map_err(|_| broken())?;
+    let done = aside(work).await.map_err(|_| broken())?;
     done.map_err(|_| late("it took too long, and may have been done: look, then repeat"))?
 }
 

@@ -14,13 +14,14 @@ use grantor::{
     server::Body,
     types::{Scope, escaped, escaped_json},
 };
+use grantor_stores::aside;
 use http::Response;
 use http_body::Frame;
 use serde::{Deserialize, Serialize};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, mpsc},
-    task::{spawn, spawn_blocking},
+    task::spawn,
 };
 use url::form_urlencoded;
 
@@ -278,7 +279,7 @@ where
                 };
                 let (here, admin, input) = (Handle::current(), self.admin.clone(), self.input());
                 let asked = move || here.block_on(O::run(&admin, input));
-                let answered = spawn_blocking(asked).await;
+                let answered = aside(asked).await;
                 let answered = match answered {
                     Ok(Ok(answered)) => answered.document,
                     Ok(Err(error)) => return broken(&sender, error.into()).await,

@@ -11,9 +11,10 @@ use grantor::{
     storage::StoreError,
     types::{CorrelationId, Rule},
 };
+use grantor_stores::aside;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::runtime::Handle;
 
 use super::{
     Console, Done, Error, Typed, Visit,
@@ -127,7 +128,7 @@ impl Console {
                     let _turn = turn;
                     here.block_on(console.done(&head, asked))
                 };
-                let done = spawn_blocking(work).await;
+                let done = aside(work).await;
                 done.map_err(|_| admin::Problem::plain(Slug::Broken).into())
             }
         }

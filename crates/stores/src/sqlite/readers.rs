@@ -13,6 +13,7 @@ use super::{
     error::{Failure, failed},
     open::connect_to_read,
 };
+use crate::aside;
 
 /// Connections that are free. One is opened when none is, and kept up to [`KEPT`].
 #[derive(Clone)]
@@ -26,7 +27,8 @@ const KEPT: usize = 8;
 /// to requests for tokens.
 const LISTS: usize = 2;
 
-/// Reads of many rows, at most [`LISTS`] at a time: the others wait for their turn.
+/// Reads of many rows, at most [`LISTS`] at a time, and behind requests: the others wait for their
+/// turn.
 pub(super) struct Lists {
     readers: Readers,
     turns: Arc<Semaphore>,
@@ -53,11 +55,13 @@ impl Lists {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|closed| StoreError::Failed(Box::new(closed)))?;
         // The turn ends with the read, also where nobody waits for it any more.
-        let read = move |connection: &Connection| {
+        let readers = self.readers.clone();
+        let read = move || {
             let _turn = turn;
-            query(&*connection.unchecked_transaction()?)
+            readers.read_here(|connection| query(&*connection.unchecked_transaction()?))
         };
-        self.readers.read(read).await
+        let read = aside(read).await;
+        read.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
     }
 }
 
