@@ -209,13 +209,13 @@ impl Context {
         }
     }
 
-    /// Finds the party behind an assertion, and says what is expected of it.
     /// What this process holds of the keys of an issuer, and why there is nothing newer; `None` if it
     /// fetches none, or has not needed them yet.
     pub fn issuer_keys(&self, issuer: &TrustedIssuer) -> Option<KeyStatus> {
         self.parties().key_status(issuer)
     }
 
+    /// Finds the party behind an assertion, and says what is expected of it.
     pub(super) fn parties(&self) -> &Parties {
         &self.0.parties
     }
