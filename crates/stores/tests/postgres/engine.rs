@@ -62,8 +62,8 @@ impl Database {
     pub fn mark_for_sweep(&self) {
         let marks = "CREATE OR REPLACE FUNCTION swept() RETURNS trigger LANGUAGE plpgsql
                 SET search_path FROM CURRENT AS $$ BEGIN
-                INSERT INTO change (at, resource, subject)
-                    VALUES (now() - interval '2 hours', 'subject', 'swept');
+                INSERT INTO node (id, version, seen, clock_ms, confirmed)
+                    VALUES ('swept', '0', now() - interval '2 days', 0, pg_current_snapshot());
                 RETURN NULL;
             END $$;
             CREATE OR REPLACE TRIGGER swept AFTER DELETE ON claim FOR EACH ROW
@@ -76,7 +76,7 @@ impl Database {
     /// Waits until a node has swept once since [`Self::mark_for_sweep`]: each does every ten seconds.
     pub async fn swept(&self) {
         let marks = "SELECT (SELECT count(*) FROM claim WHERE issuer = 0)
-            + (SELECT count(*) FROM change WHERE subject = 'swept')";
+            + (SELECT count(*) FROM node WHERE id = 'swept')";
         wait::until("a sweep", async || self.number(marks) == 0).await;
     }
 
