@@ -242,7 +242,7 @@ fn ma38_m120_m016_the_pages_of_a_large_console_are_quick_and_tokens_go_on_meanwh
 
     let exporter = server.operator("grantor:read");
     let read = AtomicUsize::new(0);
-    compare("all is exported", 3, &platform, |is_over| {
+    compare("all is exported", 2, &platform, |is_over| {
         let mut after = String::new();
         while !is_over.load(Ordering::SeqCst) {
             let portion = exporter.ask("GET", &format!("/export{after}"), &Value::Null);
