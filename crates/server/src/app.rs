@@ -8,10 +8,8 @@ use grantor::{
     clock::SystemClock,
     keys::{KeyResolver, RemoteKeys},
     remote::Outgoing,
-    server::{
-        AuthorizationServer, BuildError, Decision, DecisionLog, Outcome, Settings, TracingLog,
-    },
-    storage::{Counted, DecisionStore, FromRegistry},
+    server::{AuthorizationServer, BuildError, Settings, TracingLog},
+    storage::{Counted, FromRegistry},
 };
 
 use crate::{
@@ -46,20 +44,6 @@ pub fn build_server_without_fetching(
     build_server_with(config, store, Metrics::default(), keys)
 }
 
-/// What goes into the store: all decisions, or those that granted nothing.
-struct Stored {
-    log: Arc<dyn DecisionStore>,
-    granted: bool,
-}
-
-impl DecisionLog for Stored {
-    fn record(&self, decision: &Decision) {
-        if self.granted || decision.outcome != Outcome::Granted {
-            self.log.record(decision);
-        }
-    }
-}
-
 fn build_server_with(
     config: &Config,
     store: &Backend,
@@ -87,11 +71,7 @@ fn build_server_with(
         leeway: config.assertion.leeway,
         maximum: config.assertion.maximum_lifetime,
     };
-    let stored = Stored {
-        log: store.decisions.clone(),
-        granted: config.keeps_granted,
-    };
-    let kept = Thinned::new((TracingLog, stored));
+    let kept = Thinned::new((TracingLog, store.decisions.clone()));
     let counted = (Counted::by(store.statistics.clone()), metrics);
     let builder = AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.keys.clone())

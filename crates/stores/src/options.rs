@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::waiting::DecisionRow;
+
 /// Whether a database is made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,12 +36,22 @@ pub struct Retention {
     pub octets: u64,
     /// Longest age.
     pub age: Duration,
+    /// Whether those that granted something are kept, too.
+    pub granted: bool,
+}
+
+impl Retention {
+    /// Whether a decision is kept at all.
+    pub(crate) fn keeps(&self, decision: &DecisionRow) -> bool {
+        self.granted || !decision.is_granted
+    }
 }
 
 impl Default for Retention {
     /// 100,000 decisions, 256 MiB, 30 days.
     fn default() -> Self {
         Self {
+            granted: true,
             rows: 100_000,
             octets: 256 * 1024 * 1024,
             age: Duration::from_secs(30 * 86_400),

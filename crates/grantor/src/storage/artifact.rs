@@ -1,6 +1,8 @@
 //! What expires: opaque access tokens, and which tokens were given back. Each is stored under a
 //! digest, so that a copy of the store holds nothing that can be used.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use grantor_jose::crypto;
 use serde::{Serialize, de::DeserializeOwned};
@@ -73,6 +75,10 @@ impl ArtifactKey {
 pub struct FamilyId([u8; 32]);
 
 impl FamilyId {
+    /// How much longer the end of a family is kept than the family would have lasted: a clock that is
+    /// ahead by no more brings no revoked token back.
+    pub const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
+
     /// The family of this name.
     pub fn of(name: &str) -> Self {
         Self(crypto::sha256(&[name.as_bytes()]))

@@ -91,8 +91,6 @@ pub struct Config {
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
     pub decisions: Retention,
-    /// Whether decisions that granted something are kept, too.
-    pub keeps_granted: bool,
     pub changes: ChangeRetention,
     pub log: LogConfig,
     pub metrics: Option<SocketAddr>,
@@ -319,7 +317,6 @@ impl Config {
             limits: limits(&raw.limits)?,
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
-            keeps_granted: raw.decisions.granted,
             decisions: decisions(&raw.decisions)?,
             changes: changes(raw.changes)?,
             log: log(raw.log)?,
@@ -532,6 +529,7 @@ fn decisions(raw: &raw::Decisions) -> Result<Retention, ConfigError> {
         rows: raw.rows,
         octets: raw.megabytes.saturating_mul(1024 * 1024),
         age,
+        granted: raw.granted,
     })
 }
 
@@ -807,9 +805,9 @@ mod tests {
 
     #[test]
     fn granted_decisions_are_kept_unless_said_otherwise() {
-        assert!(check("").expect("the default").keeps_granted);
+        assert!(check("").expect("the default").decisions.granted);
         let refusals = check("[decisions]\ngranted = false").expect("a configuration");
-        assert!(!refusals.keeps_granted);
+        assert!(!refusals.decisions.granted);
     }
 
     #[test]

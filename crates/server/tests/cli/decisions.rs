@@ -508,3 +508,31 @@ fn an_assertion_is_explained_as_the_server_decides_it() {
         "the server decides just so"
     );
 }
+
+/// What is kept of a grant where only refusals are: that the permission is used, by which the server
+/// ends those that nobody uses.
+#[test]
+fn where_only_refusals_are_kept_a_grant_leaves_no_record_and_its_permission_is_used() {
+    let server = Server::start_with("[decisions]\ngranted = false\n");
+    let key = server.client("billing", &["--generate-key"]);
+    server.ok(&["subject", "create", "alice"]);
+    server.ok(&["permission", "create", "billing", "alice"]);
+    let last_use = || -> Value {
+        let listed = server.ok(&["permission", "list", "--json"]);
+        let listed: Value = serde_json::from_str(&listed).expect("a list");
+        listed[0]["last_used_at"].clone()
+    };
+    assert_eq!(last_use(), Value::Null, "control: nothing was granted");
+    let grant = |audience: &[&str]| {
+        let assertion = mint(&server, &key, &[&["--sub", "alice"], audience].concat());
+        server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)])
+    };
+    assert_eq!(grant(&[]).status, 200);
+    let refused = grant(&["--aud", "https://other.example"]);
+    show(&server, &refused.decision_id());
+    let listed = server.ok(&["decisions", "list", "--json"]);
+    let listed: Vec<Value> = serde_json::from_str(&listed).expect("a list");
+    assert_eq!(listed.len(), 1, "the refusal: {listed:?}");
+    assert_eq!(listed[0]["id"], *refused.decision_id());
+    assert!(last_use().is_string(), "{}", last_use());
+}

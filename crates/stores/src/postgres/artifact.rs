@@ -20,7 +20,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     Inner, PostgresStore,
     error::Failure,
-    fence::{Fence, KEPT_BEYOND_END},
+    fence::Fence,
     registry::to_its_end,
     revision::column,
     session::{Session, Values},
@@ -327,7 +327,7 @@ impl PostgresStore {
         let now = self.0.now();
         let mark = |index: usize| UnixTime::from_millis(row.get(index));
         made_at <= mark(0)
-            || now.plus(KEPT_BEYOND_END) < mark(1)
+            || now.plus(FamilyId::KEPT_BEYOND_END) < mark(1)
             || self.fence().may_have_been_revoked(made_at, now)
     }
 

@@ -112,7 +112,7 @@ pub(super) fn start(cached: Arc<Cached<Source>>, options: &Options) -> (Writer, 
         again: Vec::new(),
         counts: counts.clone(),
         uses: Uses::default(),
-        keeps_granted: options.keeps_granted,
+        retention: options.retention,
         signals: signals.clone(),
     };
     tokio::spawn(writing.run());
@@ -133,7 +133,7 @@ struct Writing {
     again: Vec<DecisionRow>,
     counts: Arc<Tally>,
     uses: Uses,
-    keeps_granted: bool,
+    retention: Retention,
     signals: Arc<Signals>,
 }
 
@@ -185,7 +185,7 @@ impl Writing {
         let counts = self.counts.take();
         let kept: Vec<&DecisionRow> = group
             .iter()
-            .filter(|decision| decision.index.refused || self.keeps_granted)
+            .filter(|decision| self.retention.keeps(decision))
             .collect();
         let written = transaction(&session, &kept, &counts).await;
         self.counts.ended(&written);

@@ -11,14 +11,11 @@ use std::{
 
 use grantor::{
     clock::{Clock, SystemClock, UnixTime},
-    storage::StoreError,
+    storage::{FamilyId, StoreError},
 };
 
 use super::{Durability, Options, PostgresStore, error::Failure, meta, session::Session};
 
-/// How much longer a revocation is kept than its token lives: a clock that is ahead by no more
-/// brings no token back.
-pub(super) const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 /// Under which name it is kept that commits were let go without a standby.
 const UNREPLICATED: &str = "unreplicated";
 
@@ -145,7 +142,7 @@ impl Fence {
     /// Whether the revocation of a token issued then may be gone.
     pub(super) fn may_have_been_revoked(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         issued_at.millis() <= self.marks.token_fence.load(Ordering::Acquire)
-            || now.plus(KEPT_BEYOND_END) < self.swept_to()
+            || now.plus(FamilyId::KEPT_BEYOND_END) < self.swept_to()
     }
 
     /// Whether a claim that ends then may have been removed, although the clock says that it is in
@@ -293,7 +290,7 @@ impl Fence {
             return Ok(());
         }
         tracing::warn!(now = %engine, ahead = %swept_to, "the clock was ahead for a while: assertions issued before now are refused");
-        match engine.plus(KEPT_BEYOND_END) < swept_to {
+        match engine.plus(FamilyId::KEPT_BEYOND_END) < swept_to {
             true => self.raise_all(session).await.map(drop)?,
             false => self
                 .raise(session, &[("fence", self.leeway)])

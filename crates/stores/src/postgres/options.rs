@@ -78,8 +78,6 @@ pub struct Options {
     pub signing_algorithm: Algorithm,
     /// How many decisions are kept, and for how long.
     pub retention: Retention,
-    /// Whether decisions that granted something are kept, too.
-    pub keeps_granted: bool,
     /// How many records of changes are kept, and for how long.
     pub changes: ChangeRetention,
     /// Whether this process is a node: it removes what has ended, tells others how far it has read,
@@ -105,7 +103,6 @@ impl Options {
             makes_master_key: true,
             signing_algorithm: Algorithm::Es256,
             retention: Retention::default(),
-            keeps_granted: true,
             changes: ChangeRetention::default(),
             upkeep: Upkeep::default(),
             checks_every: Duration::from_secs(60),

@@ -10,17 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::{clock::UnixTime, storage::StoreError};
+use grantor::{
+    clock::UnixTime,
+    storage::{FamilyId, StoreError},
+};
 
 use super::{
-    Inner, Options, artifact, change_record,
-    connections::Lent,
-    decision,
-    error::Failure,
-    fence::{Fence, KEPT_BEYOND_END},
-    session::Session,
-    source::Source,
-    statistics,
+    Inner, Options, artifact, change_record, connections::Lent, decision, error::Failure,
+    fence::Fence, session::Session, source::Source, statistics,
 };
 use crate::{cached::Cached, steady::Steady};
 
@@ -220,7 +217,7 @@ impl Sweeper {
             }
             Part::Artifacts => artifact::sweep(session, now, most).await,
             Part::EndedFamilies => {
-                let ended = now.minus(KEPT_BEYOND_END);
+                let ended = now.minus(FamilyId::KEPT_BEYOND_END);
                 let rows = artifact::sweep_ended(session, ended, most).await?;
                 marked(fence, session, now, rows).await
             }

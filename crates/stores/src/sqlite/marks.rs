@@ -6,12 +6,8 @@ use std::{
     time::Duration,
 };
 
-use grantor::clock::UnixTime;
+use grantor::{clock::UnixTime, storage::FamilyId};
 use rusqlite::Connection;
-
-/// How much longer a revocation is kept than its token lives: a clock that is ahead by no more
-/// brings no token back.
-pub(super) const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 
 /// The times in force, in milliseconds since 1970, read without a lock; 0 is none. All only grow
 /// but `swept_to`, which a clock that is found to have been ahead sets back.
@@ -87,7 +83,7 @@ impl Marks {
     pub(super) fn may_have_been_revoked(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         let swept_to = UnixTime::from_millis(self.swept_to.load(Ordering::Acquire));
         issued_at.millis() <= self.token_fence.load(Ordering::Acquire)
-            || now.plus(KEPT_BEYOND_END) < swept_to
+            || now.plus(FamilyId::KEPT_BEYOND_END) < swept_to
     }
 
     /// Whether a claim that ends then may have been removed, although the clock says that it is in
@@ -121,7 +117,7 @@ impl Marks {
         }
         tracing::warn!(%now, ahead = %swept_to, "the clock was ahead for a while: assertions issued before now are refused");
         self.raise_fence(connection, now, leeway)?;
-        if now.plus(KEPT_BEYOND_END) < swept_to {
+        if now.plus(FamilyId::KEPT_BEYOND_END) < swept_to {
             self.raise_token_fence(connection, now)?;
         }
         write(connection, "swept_to", now.millis())?;

@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::clock::{Clock, UnixTime};
+use grantor::{
+    clock::{Clock, UnixTime},
+    storage::FamilyId,
+};
 use rusqlite::Connection;
 
 use super::{
-    artifact, change_record, claim_rows, decision,
-    marks::{KEPT_BEYOND_END, Marks},
-    open::Options,
-    replay::Claims,
+    artifact, change_record, claim_rows, decision, marks::Marks, open::Options, replay::Claims,
     statistics,
 };
 use crate::{ChangeRetention, Retention, Upkeep, steady::Steady};
@@ -85,7 +85,7 @@ impl Sweeper {
 
     fn sweep_tables(&self, transaction: &Connection, now: UnixTime) -> rusqlite::Result<()> {
         let claims = claim_rows::sweep(transaction, now.millis(), ROWS)?;
-        let ended = now.minus(KEPT_BEYOND_END);
+        let ended = now.minus(FamilyId::KEPT_BEYOND_END);
         let families = artifact::sweep_ended(transaction, ended, ROWS)?;
         if claims + families > 0 {
             // A clock that was ahead at the start of the process is found out later, when it is set

@@ -34,6 +34,7 @@ use super::{
     sweeper::Sweeper,
 };
 use crate::{
+    Retention,
     cached::Cached,
     tally::{Row, Tally},
     waiting::{DecisionRow, Taking, Waiting},
@@ -283,6 +284,7 @@ struct Committing {
     cached: Arc<Cached<Source>>,
     jobs: Receiver<Job>,
     decisions: Taking,
+    retention: Retention,
     uses: Uses,
     /// How often it was noted that the database is an earlier one.
     times_back: u64,
@@ -305,6 +307,7 @@ impl Committing {
             cached,
             jobs,
             decisions,
+            retention: options.retention,
             uses: Uses::default(),
             times_back: 0,
             claims_held: Arc::default(),
@@ -417,11 +420,13 @@ impl Committing {
             .collect();
         // Behind a rollback by SQLite itself, what is left waits for the next group.
         let goes_on = !transaction.is_autocommit();
-        let decisions = self
+        let mut decisions = self
             .decisions
             .take(if goes_on { DECISION_GROUP } else { 0 });
-        let lost = decision::append(&transaction, &decisions);
+        let count = answers.len() + decisions.len();
         self.uses.write(&transaction, &decisions);
+        decisions.retain(|decision| self.retention.keeps(decision));
+        let lost = decision::append(&transaction, &decisions);
         if !transaction.is_autocommit() && self.tally.is_due() {
             statistics::write(&transaction, &self.tally.take());
         }
@@ -441,7 +446,6 @@ impl Committing {
             }
         }
         self.tally.ended(&committed);
-        let count = answers.len() + decisions.len();
         self.answer(answers, committed, has_changes);
         count
     }

@@ -13,10 +13,6 @@ use crate::{
     },
 };
 
-/// How much longer the end of a family is kept than the family would have lasted: a clock that is
-/// ahead for a while brings no revoked token back.
-const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
-
 /// The artifacts, ended families among them, and some that have expired.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -100,7 +96,7 @@ impl Kept {
         self.swept_at = self.swept_at.max(Some(now));
         self.records.retain(|key, artifact| {
             let beyond = match key.kind() {
-                ArtifactKind::ENDED => KEPT_BEYOND_END,
+                ArtifactKind::ENDED => FamilyId::KEPT_BEYOND_END,
                 _ => Duration::ZERO,
             };
             artifact.expires_at.plus(beyond) > now
