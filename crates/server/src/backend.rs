@@ -401,6 +401,14 @@ impl Backend {
         }
     }
 
+    /// Tells the other servers on this database that this one stops.
+    pub async fn leave(&self) {
+        match &self.engine {
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(store) => store.leave().await,
+        }
+    }
+
     /// Copies the database into a file.
     pub fn backup(&self, file: &Path) -> Result<(), BackupError> {
         match &self.engine {

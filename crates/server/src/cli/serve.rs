@@ -117,7 +117,9 @@ impl Serve {
         #[cfg(feature = "otel")]
         traces.finish().await;
         // The decisions of the last moment are still on their way to the disk.
-        Ok(store.decisions.flush().await?)
+        let flushed = store.decisions.flush().await;
+        store.leave().await;
+        Ok(flushed?)
     }
 }
 

@@ -74,6 +74,7 @@ struct Inner {
     last_check: health::LastCheck,
     /// The id of this node.
     node: String,
+    leaving: Arc<node::Leaving>,
     options: Options,
 }
 

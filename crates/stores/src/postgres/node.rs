@@ -12,7 +12,10 @@ use grantor::{
     storage::StoreError,
 };
 
+use tokio::{sync::Notify, time::timeout};
+
 use super::{Inner, PostgresStore, error::Failure, session::Session, start_check::PROVEN};
+use crate::Upkeep;
 
 /// How often a node looks at the feed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -22,6 +25,8 @@ const PROVE_EVERY: Duration = Duration::from_millis(200);
 const HEEDED_WITHIN: Duration = Duration::from_secs(2);
 /// How soon it asks again.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// How long a node that stops waits until the others know.
+const LEFT_WITHIN: Duration = Duration::from_secs(1);
 /// Nodes that were not seen for so long are gone.
 const GONE: &str = "interval '10 s'";
 
@@ -62,6 +67,27 @@ impl PostgresStore {
         };
         Ok(rows.iter().map(info).collect())
     }
+
+    /// Tells the others that this node stops, so that no change waits for it. From then on it proves
+    /// nothing, and answers nothing that rests on the database.
+    pub async fn leave(&self) {
+        if self.0.options.upkeep == Upkeep::Here {
+            self.0.leaving.asked.notify_one();
+            if timeout(LEFT_WITHIN, self.0.leaving.left.notified())
+                .await
+                .is_err()
+            {
+                tracing::warn!("the other nodes do not know yet that this one stops");
+            }
+        }
+    }
+}
+
+/// How a node leaves: its pulse is asked, and tells when it has.
+#[derive(Default)]
+pub(super) struct Leaving {
+    asked: Notify,
+    left: Notify,
 }
 
 /// The transaction that is open in this session, if it has written anything.
@@ -140,22 +166,39 @@ impl Inner {
         source.proof.committed(began);
         Ok(())
     }
+
+    /// The last that the others hear of this node.
+    async fn say_goodbye(&self) -> Result<(), Failure> {
+        let session = self.connections().looks.session().await?;
+        let delete = "DELETE FROM node WHERE id = $1";
+        session.execute(delete, &[&self.node]).await.map(drop)
+    }
 }
 
 /// Looks, and proves, for as long as the store is in use.
 pub(super) fn start_pulse(store: &Arc<Inner>) {
-    let store = Arc::downgrade(store);
-    tokio::spawn(pulse(store));
+    tokio::spawn(pulse(Arc::downgrade(store), store.leaving.clone()));
 }
 
-async fn pulse(store: Weak<Inner>) {
+async fn pulse(store: Weak<Inner>, leaving: Arc<Leaving>) {
     let mut pulse = Pulse::default();
     loop {
-        pause(LOOK_EVERY).await;
-        match store.upgrade() {
-            Some(store) => pulse.beat(&store).await,
-            None => return,
+        let leaves = tokio::select! {
+            () = leaving.asked.notified() => true,
+            () = pause(LOOK_EVERY) => false,
+        };
+        let Some(store) = store.upgrade() else {
+            return;
+        };
+        if leaves {
+            if let Err(failure) = store.say_goodbye().await {
+                let error = StoreError::from(failure);
+                tracing::warn!(%error, "the other nodes learn within 10 s that this one has stopped");
+            }
+            leaving.left.notify_one();
+            return;
         }
+        pulse.beat(&store).await;
     }
 }
 

@@ -160,6 +160,7 @@ async fn start(
         counts,
         last_check: LastCheck::default(),
         node: begun.node,
+        leaving: Arc::default(),
         options: options.clone(),
     });
     if is_node {

@@ -472,6 +472,23 @@ async fn s008_a_change_is_answered_when_every_live_node_has_heeded_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s037_no_change_waits_for_a_node_that_has_left() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let (node, other) = (database.open().await, database.open().await);
+    create(&node, "a").await;
+    assert_eq!(node.nodes().await.expect("a list").len(), 2, "control");
+    other.leave().await;
+    assert_eq!(node.nodes().await.expect("a list").len(), 1);
+    let took = changes(&node).await;
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    // It says nothing any more, and so does not answer.
+    within_a_second(async || other.client(&id("a")).await.is_err()).await;
+    assert!(node.client(&id("a")).await.is_ok(), "control");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s034_a_command_is_no_node_and_answers_by_what_it_reads() {
     let Some(database) = Database::new() else {
         return;
