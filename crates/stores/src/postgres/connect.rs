@@ -27,9 +27,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     OpenError, Target,
     error::Failure,
+    finding::{self, Level, Unfits},
     open_error::because,
     session::Session,
-    start_check::{self, Level, Unfits},
+    start_check,
 };
 
 /// How long opening one may take.
@@ -115,7 +116,7 @@ impl Connector {
         let opened = async {
             let (session, mark) = self.open(limit).await?;
             let found = start_check::check_all(&session, self.target.durability, &mark).await?;
-            let unfit = start_check::at(Level::Refused, found.findings);
+            let unfit = finding::at(Level::Refused, found.findings);
             if !unfit.is_empty() {
                 return Err(Failure::unavailable(Unfits(unfit)));
             }

@@ -14,9 +14,12 @@ mod connections;
 mod decision;
 mod error;
 mod fence;
+mod finding;
+mod fitness;
 mod health;
 mod held;
 mod issuer;
+mod judgement;
 mod log;
 mod meta;
 mod node;
@@ -40,6 +43,7 @@ mod source;
 mod start_check;
 mod statistics;
 mod subject;
+mod survey;
 mod sweeper;
 mod trust;
 
@@ -53,10 +57,11 @@ use grantor::{
 
 use self::{connections::Connections, source::Source};
 pub use self::{
+    finding::{Finding, Level, Unfit},
     node::NodeInfo,
     open_error::OpenError,
     options::{Durability, Options, Target, Windows},
-    start_check::{Finding, Level, Survey, Unfit, survey},
+    survey::{Survey, survey},
 };
 use crate::{MasterKey, cached::Cached, quota::Quota, tally::Tally};
 

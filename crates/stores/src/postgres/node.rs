@@ -14,7 +14,7 @@ use grantor::{
 
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Inner, PostgresStore, error::Failure, session::Session, start_check::PROVEN};
+use super::{Inner, PostgresStore, error::Failure, fitness::PROVEN, session::Session};
 use crate::Upkeep;
 
 /// How often a node looks at the feed.

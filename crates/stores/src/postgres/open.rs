@@ -14,6 +14,7 @@ use super::{
     decision,
     error::Failure,
     fence::Fence,
+    fitness::{self, Fitness},
     health::LastCheck,
     meta, node,
     open_error::OpenError,
@@ -21,8 +22,7 @@ use super::{
     session::Session,
     signing_key,
     source::{Proof, Source, add_names},
-    start_check::{self, Fitness},
-    sweeper,
+    start_check, sweeper,
 };
 use crate::{
     Create, MasterKey, Upkeep,
@@ -166,7 +166,7 @@ async fn start(
     if is_node {
         inner.prove().await?;
         node::start_pulse(&inner);
-        start_check::start(&inner);
+        fitness::start(&inner);
         sweeper::start(&inner);
     }
     Ok(PostgresStore(inner))

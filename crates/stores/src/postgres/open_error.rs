@@ -6,7 +6,7 @@ use grantor::storage::StoreError;
 
 use super::{
     error::Failure,
-    start_check::{Unfit, Unfits},
+    finding::{Unfit, Unfits},
 };
 use crate::MasterKeyError;
 

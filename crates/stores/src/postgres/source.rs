@@ -22,9 +22,8 @@ use super::{
     connections::Connections,
     error::Failure,
     fence::Fence,
-    issuer, permission, signing_key,
-    start_check::Fitness,
-    subject, trust,
+    fitness::Fitness,
+    issuer, permission, signing_key, subject, trust,
 };
 use crate::{
     MasterKey,

@@ -1,0 +1,255 @@
+//! Whether a running node may answer: by what it is checked for each minute, and by what each proof
+//! returns.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use grantor::storage::StoreError;
+use tokio_postgres::Row;
+
+use super::{
+    Durability, Inner, Options, agreement,
+    connect::Mark,
+    error::Failure,
+    finding::{Level, Unfit, Unfits, at},
+    judgement::confirms,
+    start_check::{check_all, privileges, tables},
+};
+
+/// How often a running node asks, at the least, where the last answer was bad: the node serves again soon after it is repaired.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// To be returned by the statement of a proof, for [`Fitness::proven`]: the standbys that its commit
+/// waits for, and what nodes have agreed on.
+pub(super) const PROVEN: &str = "current_setting('synchronous_standby_names'), current_setting('synchronous_commit'), \
+    (SELECT value FROM meta WHERE name = 'oldest'), (SELECT value FROM meta WHERE name = 'windows')";
+
+/// Whether a running node may answer, by the checks.
+pub(super) struct Fitness {
+    durability: Durability,
+    /// As `meta` has to have them.
+    windows: Option<String>,
+    checked: Mutex<Vec<String>>,
+    proven: Mutex<Option<String>>,
+}
+
+impl Fitness {
+    /// A node was just opened.
+    pub(super) fn new(durability: Durability, options: &Options) -> Self {
+        Self {
+            durability,
+            windows: options.windows.as_ref().map(agreement::text),
+            checked: Mutex::default(),
+            proven: Mutex::default(),
+        }
+    }
+
+    /// What the last check has found.
+    pub(super) fn set(&self, unfit: &[Unfit]) {
+        let lines = unfit.iter().map(ToString::to_string).collect();
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+    }
+
+    /// Whether what a proof has returned tells that commits are let go without a standby.
+    pub(super) fn is_unreplicated(&self, proof: &Row) -> bool {
+        let (standbys, commit): (String, String) = (proof.get(0), proof.get(1));
+        self.durability == Durability::Replicated && (standbys.is_empty() || !confirms(&commit))
+    }
+
+    /// Whether what a proof has returned is as it has to be. It counts for the verdict, too.
+    ///
+    /// # Errors
+    /// Unavailable: the commit proves nothing.
+    pub(super) fn proven(&self, row: &Row) -> Result<(), StoreError> {
+        let (standbys, commit): (String, String) = (row.get(0), row.get(1));
+        let (oldest, windows): (Option<String>, Option<String>) = (row.get(2), row.get(3));
+        let verdict = self.verdict_of(&standbys, &commit, oldest.as_deref(), windows.as_deref());
+        self.proven
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&verdict);
+        verdict.map_or(Ok(()), |line| Err(StoreError::Unavailable(line.into())))
+    }
+
+    fn verdict_of(
+        &self,
+        standbys: &str,
+        commit: &str,
+        oldest: Option<&str>,
+        windows: Option<&str>,
+    ) -> Option<String> {
+        let oldest = oldest.filter(|oldest| agreement::is_too_old(oldest));
+        if self.durability == Durability::Replicated && standbys.is_empty() {
+            return Some(
+                "synchronous_standby_names: found nothing, wanted the standbys that confirm a commit; run: \
+                 ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (a, b)'; SELECT pg_reload_conf()"
+                    .to_owned(),
+            );
+        }
+        if !confirms(commit) {
+            return Some(format!(
+                "synchronous_commit: found {commit}, wanted on or remote_apply; run: ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf()"
+            ));
+        }
+        if let Some(oldest) = oldest {
+            let own = env!("CARGO_PKG_VERSION");
+            return Some(format!(
+                "this is grantor {own}, and the database needs at least {oldest}; run a newer grantor"
+            ));
+        }
+        match &self.windows {
+            Some(own) if windows != Some(own) => Some(
+                "the windows of this database were changed; start this node with the same issuer, leeway and longest lifetime as the others"
+                    .to_owned(),
+            ),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether a node may answer.
+    ///
+    /// # Errors
+    /// Unavailable: each reason.
+    pub(super) fn verdict(&self) -> Result<(), StoreError> {
+        let mut lines = self
+            .checked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        lines.extend(
+            self.proven
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        );
+        match lines.as_slice() {
+            [] => Ok(()),
+            lines => Err(StoreError::Unavailable(lines.join(" | ").into())),
+        }
+    }
+}
+
+/// Settings of which another value means that commits did not wait for a standby.
+const LETS_COMMITS_GO: [&str; 2] = ["synchronous_standby_names", "synchronous_commit"];
+
+/// Checks each minute for as long as the store is in use.
+pub(super) fn start(store: &Arc<Inner>) {
+    tokio::spawn(watch(Arc::downgrade(store), store.options.checks_every));
+}
+
+async fn watch(store: Weak<Inner>, every: Duration) {
+    let mut wait = every;
+    let mut told = String::new();
+    loop {
+        pause(wait).await;
+        let Some(store) = store.upgrade() else {
+            return;
+        };
+        wait = match store.check_again(&mut told).await {
+            Ok(true) => every,
+            Ok(false) => ASK_AGAIN.min(every),
+            // Nothing was learnt; what was found stays. That the server does not answer, others see.
+            Err(_) => ASK_AGAIN.min(every),
+        };
+    }
+}
+
+impl Inner {
+    /// Whether the server is as it has to be.
+    async fn check_again(&self, told: &mut String) -> Result<bool, Failure> {
+        let source = self.source();
+        let session = self.connections().records.session().await?;
+        let mark = session
+            .query_one(
+                "SELECT current_setting('grantor.session', true), current_schema()::text",
+                &[],
+            )
+            .await?;
+        let mark = Mark {
+            value: mark.get::<_, Option<String>>(0).unwrap_or_default(),
+            schema: mark.get::<_, Option<String>>(1).unwrap_or_default(),
+        };
+        let mut findings = check_all(&session, source.fitness.durability, &mark)
+            .await?
+            .findings;
+        findings.extend(privileges(&session, self.options.create).await?);
+        findings.extend(tables(&session).await?);
+        let unfit = at(Level::Refused, findings.clone());
+        source.fitness.set(&unfit);
+        if unfit
+            .iter()
+            .any(|unfit| LETS_COMMITS_GO.contains(&unfit.0.name))
+        {
+            source.fence.is_unreplicated(&session).await?;
+        }
+        let text = Unfits(unfit.clone()).to_string();
+        if text != *told && !unfit.is_empty() {
+            tracing::error!(
+                reason = text,
+                "the server does not keep what is promised: this node is not ready"
+            );
+        }
+        for warned in at(Level::Warned, findings) {
+            tracing::warn!(finding = %warned, "the database server");
+        }
+        *told = text;
+        Ok(unfit.is_empty())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a setting that changes tells nobody"
+)]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::finding::finding, *};
+
+    fn level(finding: &Finding) -> Level {
+        finding.level
+    }
+
+    #[test]
+    fn s034_a_proof_counts_only_under_the_durability_that_was_chosen() {
+        let fit = |durability, standbys: &str, commit: &str, oldest: Option<&str>| {
+            let fitness = Fitness::new(durability, &Options::new("key"));
+            fitness.verdict_of(standbys, commit, oldest, None).is_none()
+        };
+        let (local, replicated) = (Durability::Local, Durability::Replicated);
+        assert!(fit(local, "", "on", None));
+        assert!(fit(replicated, "ANY 1 (a)", "remote_apply", Some("0.0.1")));
+        assert!(!fit(replicated, "", "on", None));
+        for commit in ["off", "local", "remote_write"] {
+            assert!(!fit(local, "", commit, None), "{commit}");
+        }
+        assert!(!fit(local, "", "on", Some("999.0.0")));
+    }
+
+    #[test]
+    fn what_was_found_is_said_until_it_is_gone() {
+        let fitness = Fitness::new(Durability::Local, &Options::new("key"));
+        assert!(fitness.verdict().is_ok());
+        let found = finding(
+            "fsync",
+            "off",
+            "on",
+            false,
+            "run: ALTER SYSTEM SET fsync = on",
+        );
+        fitness.set(&at(Level::Refused, vec![found]));
+        let error = fitness.verdict().expect_err("it is not kept");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(
+            cause.as_deref(),
+            Some("fsync: found off, wanted on; run: ALTER SYSTEM SET fsync = on")
+        );
+        fitness.set(&[]);
+        assert!(fitness.verdict().is_ok());
+    }
+}
