@@ -128,6 +128,7 @@ impl Gate {
                 AnyChange::Passkey(change) => decision.decide(change).await?.into(),
                 AnyChange::Issuer(change) => decision.decide(change).await?.into(),
                 AnyChange::Trust(change) => decision.decide(change).await?.into(),
+                condition @ AnyChange::NoneSince { .. } => condition,
             });
         }
         Ok((decided, decision.end().await?))

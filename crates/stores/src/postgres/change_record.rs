@@ -79,6 +79,13 @@ const INSERT: &str = "INSERT INTO change_record (at, actor, resource, name, reco
     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY \
     AS added (at, actor, resource, name, record, place) ORDER BY place RETURNING sequence";
 
+/// The number of the newest record of a change of this kind, or 0.
+pub(super) async fn newest(session: &Session, kind: &str) -> Result<u64, Failure> {
+    let newest = "SELECT coalesce(max(sequence), 0) FROM change_record WHERE resource = $1";
+    let row = session.query_one(newest, &[&kind]).await?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
 /// Keeps records, and gives them their numbers.
 pub(super) async fn insert_all(
     session: &Session,

@@ -211,10 +211,6 @@ async fn pause(duration: Duration) {
 mod tests {
     use super::{super::finding::finding, *};
 
-    fn level(finding: &Finding) -> Level {
-        finding.level
-    }
-
     #[test]
     fn s034_a_proof_counts_only_under_the_durability_that_was_chosen() {
         let fit = |durability, standbys: &str, commit: &str, oldest: Option<&str>| {

@@ -278,6 +278,14 @@ impl Changing {
             AnyChange::Passkey(change) => self.make(change).await.map(drop),
             AnyChange::Issuer(change) => self.make(change).await.map(drop),
             AnyChange::Trust(change) => self.make(change).await.map(drop),
+            AnyChange::NoneSince { kind, newest } => self.expect_none_since(kind, newest).await,
+        }
+    }
+
+    async fn expect_none_since(&self, kind: &'static str, newest: u64) -> Result<(), Failure> {
+        match change_record::newest(self.session(), kind).await? == newest {
+            true => Ok(()),
+            false => Err(StoreError::Conflict(kind).into()),
         }
     }
 

@@ -86,6 +86,14 @@ fn query<'f>(
     Query::new(["change_record", from], DOCUMENT, conditions, list)
 }
 
+/// The number of the newest record of a change of this kind, or 0.
+pub(super) fn newest(connection: &Connection, kind: &str) -> rusqlite::Result<u64> {
+    let newest = "SELECT coalesce(max(sequence), 0) FROM change_record WHERE resource = ?";
+    let mut statement = connection.prepare_cached(newest)?;
+    let newest: i64 = statement.query_row([kind], |row| row.get(0))?;
+    Ok(newest.unsigned_abs())
+}
+
 /// Keeps a record, and gives it its number.
 pub(super) fn insert(connection: &Connection, record: &mut ChangeRecord) -> Result<(), Failure> {
     let insert =

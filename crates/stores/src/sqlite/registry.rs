@@ -232,6 +232,14 @@ impl Changing<'_> {
             AnyChange::Passkey(change) => self.make(change).map(drop),
             AnyChange::Issuer(change) => self.make(change).map(drop),
             AnyChange::Trust(change) => self.make(change).map(drop),
+            AnyChange::NoneSince { kind, newest } => self.expect_none_since(kind, newest),
+        }
+    }
+
+    fn expect_none_since(&self, kind: &'static str, newest: u64) -> Result<(), Failure> {
+        match change_record::newest(self.connection, kind)? == newest {
+            true => Ok(()),
+            false => Err(StoreError::Conflict(kind).into()),
         }
     }
 

@@ -59,6 +59,7 @@ impl Mentioned {
             AnyChange::Passkey(change) => self.passkeys.push(change.id()),
             AnyChange::Issuer(change) => self.issuers.push(change.id()),
             AnyChange::Trust(change) => self.add_trust(change),
+            AnyChange::NoneSince { .. } => {}
         }
     }
 

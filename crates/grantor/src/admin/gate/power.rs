@@ -261,7 +261,7 @@ impl Guarded for TrustedIssuer {
         if self.fetching.bearer_token_file.is_some() || !self.fetching.allow_internal.is_empty() {
             return Ok(true);
         }
-        for found in view.ports.trusts.all_of(&of_issuer(&self.id)).await? {
+        for found in view.rely_on_all::<Trust>(&of_issuer(&self.id)).await? {
             let trust = view.rely_on::<Trust>(&found.name).await?;
             if let Some(trust) = trust.filter(|trust| trust.issuer == self.id)
                 && trust.has_power(view).await?

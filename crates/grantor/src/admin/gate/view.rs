@@ -8,8 +8,8 @@ use std::{
 
 use super::{Guarded, Ports};
 use crate::{
-    registry::{Filter as _, ResourceId as _},
-    storage::{AnyChange, Change, StoreError},
+    registry::{ChangeRecord, Filter as _, ResourceId as _},
+    storage::{AnyChange, Change, ChangeFilter, Start, StoreError},
 };
 
 /// How many resources are read ahead at once.
@@ -97,6 +97,38 @@ impl<'a> View<'a> {
         let of_kind = self.states.iter().filter(|((kind, _), _)| *kind == R::NAME);
         let known = of_kind.filter_map(|(_, state)| state.as_kind::<R>());
         Ok(known.filter(|known| filter.passes(known)).collect())
+    }
+
+    /// All that are registered and pass a filter, for a decision that holds only as long as no other
+    /// of this kind comes.
+    pub(super) async fn rely_on_all<R: Guarded>(
+        &mut self,
+        filter: &R::Filter,
+    ) -> Result<Vec<Arc<R>>, StoreError> {
+        let kind = R::NAME;
+        let is_relied_on = |condition: &AnyChange| matches!(condition, AnyChange::NoneSince { kind: of, .. } if *of == kind);
+        // First the number: what comes meanwhile is behind it.
+        if !self.rests_on.iter().any(is_relied_on) {
+            let newest = self.newest(kind).await?;
+            self.rests_on.push(AnyChange::NoneSince { kind, newest });
+        }
+        R::registry(self.ports).all_of(filter).await
+    }
+
+    /// The number of the newest record of a change of this kind, or 0.
+    async fn newest(&self, kind: &'static str) -> Result<u64, StoreError> {
+        let filter = ChangeFilter {
+            resource: Some(kind.to_owned()),
+            ..ChangeFilter::default()
+        };
+        let page = self.ports.log.page(&filter, Start::Last(1), 1).await?;
+        match page.entries.last() {
+            Some(entry) => match ChangeRecord::read(&entry.document) {
+                Ok(record) => Ok(record.id),
+                Err(error) => Err(StoreError::Failed(error.into())),
+            },
+            None => Ok(0),
+        }
     }
 
     /// As [`View::get`], for a decision that holds only as long as it is so.

@@ -41,7 +41,10 @@ fn step(change: &AnyChange) -> u8 {
         AnyChange::Subject(change) => step_of(change, 2, 6, 6),
         AnyChange::Client(change) => step_of(change, 5, 3, 3),
         // Files have none.
-        AnyChange::Operator(_) | AnyChange::Password(_) | AnyChange::Passkey(_) => 0,
+        AnyChange::Operator(_)
+        | AnyChange::Password(_)
+        | AnyChange::Passkey(_)
+        | AnyChange::NoneSince { .. } => 0,
     }
 }
 

@@ -93,6 +93,7 @@ macro_rules! registry_suite {
             a_role_ends_with_its_subject
             a_change_is_made_only_where_what_it_rests_on_is_as_expected
             what_was_expected_is_answered
+            a_change_is_made_only_while_no_other_of_a_kind_has_come
             issuers_and_trusts_come_back_as_they_went_in
             t018_an_iss_is_no_client_id
             an_issuer_has_an_iss_a_name_and_a_trust_domain_of_its_own

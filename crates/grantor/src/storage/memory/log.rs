@@ -202,6 +202,12 @@ fn grouped<'i>(refusals: impl Iterator<Item = &'i DecisionIndex>, limit: u32) ->
 }
 
 impl<I> Records<I> {
+    /// The number of the newest that is so, or 0.
+    pub(super) fn newest(&self, is_so: impl Fn(&I) -> bool) -> u64 {
+        let newest = self.kept.iter().rev().find(|kept| is_so(&kept.index));
+        newest.map_or(0, |kept| kept.number)
+    }
+
     /// Keeps what `make` makes for its number: what it is found by, and the document.
     pub(super) fn push(&mut self, make: impl FnOnce(u64) -> (I, String)) {
         self.last += 1;

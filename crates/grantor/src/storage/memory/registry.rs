@@ -319,6 +319,12 @@ impl Registered {
             AnyChange::Passkey(change) => self.make(change, journal).map(drop),
             AnyChange::Issuer(change) => self.make(change, journal).map(drop),
             AnyChange::Trust(change) => self.make(change, journal).map(drop),
+            AnyChange::NoneSince { kind, newest } => {
+                match self.records.newest(|record| record.resource == kind) == newest {
+                    true => Ok(()),
+                    false => Err(StoreError::Conflict(kind)),
+                }
+            }
         }
     }
 

@@ -344,6 +344,22 @@ async fn m012_power_that_comes_while_a_change_is_decided_denies_it() {
 }
 
 #[tokio::test]
+async fn m012_a_trust_with_power_that_comes_while_its_issuer_is_changed_denies_it() {
+    for (client, is_denied) in [("root", true), ("billing", false)] {
+        let store = world().await;
+        let meanwhile = Change::Create(trust("new", "idp", client)).into();
+        let gate = Gate::new(overtaken(&store, meanwhile), editor());
+        let audience = |issuer: &mut TrustedIssuer| issuer.audiences = vec!["a".to_owned()];
+        let change = replace(&store, iss("idp"), audience).await;
+        let changed = gate.apply_all(vec![change], &by()).await;
+        match is_denied {
+            true => assert!(matches!(changed, Err(StoreError::Denied(_)))),
+            false => drop(changed.expect("it is decided anew")),
+        }
+    }
+}
+
+#[tokio::test]
 async fn m012_what_hangs_on_power_beside_the_registries_is_an_owners() {
     let store = world().await;
     let (editor, owner) = (gate(&store, editor()), gate(&store, owner()));

@@ -10,7 +10,7 @@ use crate::{
     clock::UnixTime,
     registry::{
         Action, Client, CredentialId, Operator, Passkey, PasskeyFilter, PasskeyKey, Password,
-        PasswordDigest, Revision, Role, Subject,
+        PasswordDigest, Resource as _, Revision, Role, Subject,
     },
     storage::{
         AnyChange, Change, StoreError,
@@ -250,4 +250,33 @@ pub async fn what_was_expected_is_answered<S: Hooked>([one, two]: Two<S>) {
     assert_eq!(records(&*one).await.len(), 1);
     let is_there = vec![Change::Expect(id("a"), None)];
     assert!(is_conflict(one.clients().apply(is_there, &by()).await));
+}
+
+/// Whoever rests on what a list had names its newest record: the next one of that kind is a conflict,
+/// and one of another kind is none.
+pub async fn a_change_is_made_only_while_no_other_of_a_kind_has_come<S: Hooked>(
+    [one, two]: Two<S>,
+) {
+    let created = one.clients().create(public_client("a"), &by()).await;
+    created.expect("created");
+    let none_since = |kind, newest| AnyChange::NoneSince { kind, newest };
+    let create = |name| AnyChange::from(Change::Create(public_client(name)));
+    let before = records(&*one).await;
+    for wrong in [
+        none_since(Client::NAME, 0),
+        none_since(Client::NAME, before[0].id + 1),
+        none_since(Subject::NAME, before[0].id),
+    ] {
+        let what = format!("{wrong:?}");
+        let refused = two.apply_all(vec![wrong, create("b")], &by()).await;
+        assert!(is_conflict(refused), "{what}");
+        assert_eq!(records(&*one).await, before, "{what}");
+    }
+    let subject_made = one.subjects().create(subject("s"), &by()).await;
+    subject_made.expect("created");
+    let right = none_since(Client::NAME, before[0].id);
+    let made = two.apply_all(vec![right.clone(), create("b")], &by()).await;
+    assert_eq!(made.expect("it is so").len(), 1);
+    let refused = two.apply_all(vec![right, create("c")], &by()).await;
+    assert!(is_conflict(refused), "b has come");
 }
