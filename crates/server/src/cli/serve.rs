@@ -171,6 +171,7 @@ fn load_tls(config: &Config) -> Result<Option<Tls>, Failure> {
 async fn bind(config: &Config, tls: Option<Tls>) -> Result<Listener, Failure> {
     let (room, proxy) = (config.limits.room, config.proxy.clone());
     let bound = Listener::bind(config.listen, room, tls, proxy).await;
+    let bound = bound.map(|listener| listener.drained_for(config.drain));
     bound.map_err(|error| {
         Failure::failed(format!(
             "cannot listen on {}: {error}; choose another address with --listen",

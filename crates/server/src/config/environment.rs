@@ -37,9 +37,10 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 56] = [
+const KEYS: [(&str, &str, Kind); 57] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
+    ("", "drain_seconds", Kind::Whole),
     ("", "master_key_file", Kind::Path),
     ("", "behind_proxy", Kind::Truth),
     ("", "profile", Kind::Text),

@@ -80,6 +80,8 @@ pub enum Purpose {
 pub struct Config {
     pub issuer: Issuer,
     pub listen: SocketAddr,
+    /// How long the server goes on after it was told to end.
+    pub drain: Duration,
     /// The file of the master key, where one is named.
     pub master_key_file: Option<PathBuf>,
     /// The PostgreSQL server; `None` for the file in the data directory.
@@ -307,6 +309,7 @@ impl Config {
         Ok(Self {
             issuer,
             listen,
+            drain: seconds("drain_seconds", raw.drain_seconds, 0, 300)?,
             admin,
             master_key_file: raw.master_key_file,
             database: database::database(raw.database)?,

@@ -20,6 +20,7 @@ use crate::http::{ClientCertificates, ForwardedHeader};
 pub struct RawConfig {
     pub issuer: Option<String>,
     pub listen: Option<SocketAddr>,
+    pub drain_seconds: u64,
     pub master_key_file: Option<PathBuf>,
     pub behind_proxy: bool,
     pub profile: Profile,
@@ -46,6 +47,7 @@ impl Default for RawConfig {
         Self {
             issuer: None,
             listen: None,
+            drain_seconds: 0,
             master_key_file: None,
             behind_proxy: false,
             profile: Profile::Default,

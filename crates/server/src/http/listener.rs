@@ -33,6 +33,8 @@ pub struct Listener {
     pub(super) tls: Option<Tls>,
     /// Whom to believe about where a request comes from.
     pub(super) proxy: Arc<Proxy>,
+    /// How long load balancers take to hear that this server ends.
+    pub(super) drain: Duration,
 }
 
 impl Listener {
@@ -60,7 +62,13 @@ impl Listener {
             room,
             tls,
             proxy: Arc::new(proxy),
+            drain: Duration::ZERO,
         })
+    }
+
+    /// Goes on for so long after the server was told to end.
+    pub fn drained_for(self, drain: Duration) -> Self {
+        Self { drain, ..self }
     }
 
     /// The address, with the port that was chosen where none was asked for.

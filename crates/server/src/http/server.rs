@@ -1,7 +1,16 @@
 //! Connections in, requests to the authorization server, a clean end on a signal.
 
 use std::{
-    error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    error::Error as _,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use grantor::{
@@ -30,8 +39,9 @@ use crate::{
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Serves until `stop` is ready, then lets open requests finish. Fails if no threads can be
-/// started.
+/// Serves until `stop` is ready, and goes on for as long as load balancers take to hear of it, while
+/// it is not ready any more and ends each connection with its answer. Then it lets open requests
+/// finish. Fails if no threads can be started.
 pub async fn serve(
     listener: Listener,
     front: Front,
@@ -48,9 +58,10 @@ pub async fn serve(
         metrics,
         proxy: listener.proxy.clone(),
         places,
+        ends: AtomicBool::new(false),
     });
     let (stopping, stopped) = watch::channel(());
-    let mut stop = pin!(stop);
+    let mut stop = pin!(drained(stop, &answering.ends, listener.drain));
     loop {
         let (stream, peer, seat) = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -75,6 +86,17 @@ pub async fn serve(
         following.abort();
     }
     Ok(())
+}
+
+/// Says that the server ends when `stop` is ready, and is ready when all have heard of it.
+async fn drained(stop: impl Future<Output = ()>, ends: &AtomicBool, drain: Duration) {
+    stop.await;
+    ends.store(true, Ordering::Relaxed);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a load balancer asks now and then, and tells nobody what it has heard"
+    )]
+    tokio::time::sleep(drain).await;
 }
 
 /// What a listener answers for.
@@ -181,6 +203,8 @@ struct Answering {
     metrics: Metrics,
     proxy: Arc<Proxy>,
     places: Arc<Places>,
+    /// No new connection is to come.
+    ends: AtomicBool,
 }
 
 impl Answering {
@@ -218,10 +242,11 @@ impl Answering {
         // By reference: a future that is handed on by value is in memory at each place it was
         // handed to.
         let answer = pin!(self.respond_always(request));
-        self.metrics
-            .observe(endpoint, within_time(answer))
-            .await
-            .map(|body| Held::new(body, place))
+        let mut answer = self.metrics.observe(endpoint, within_time(answer)).await;
+        if self.ends.load(Ordering::Relaxed) {
+            close_behind(&mut answer);
+        }
+        answer.map(|body| Held::new(body, place))
     }
 
     /// Answers also where a defect of ours panics.
@@ -240,6 +265,7 @@ impl Answering {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
             "/health/live" if reads => live(&*self.store),
+            "/health/ready" if reads && self.ends.load(Ordering::Relaxed) => ending(),
             "/health/ready" if reads => ready(&*self.store).await,
             _ => self.front.respond(request).await,
         }
@@ -262,12 +288,16 @@ async fn within_time(answer: impl Future<Output = Response<Body>>) -> Response<B
                 StatusCode::REQUEST_TIMEOUT,
                 r#"{"error":"invalid_request"}"#,
             );
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            close_behind(&mut response);
             response
         }
     }
+}
+
+/// The next request comes on another connection.
+fn close_behind<B>(response: &mut Response<B>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// Live means that the process can go on: without the thread that writes to the database it has to
@@ -295,6 +325,14 @@ async fn ready(store: &dyn Readiness) -> Response<Body> {
             )
         }
     }
+}
+
+/// Not ready: the next request is to go to another server.
+fn ending() -> Response<Body> {
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        r#"{"status":"the server is about to end"}"#,
+    )
 }
 
 fn plain(status: StatusCode, json: &'static str) -> Response<Body> {

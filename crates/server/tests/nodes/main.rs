@@ -9,4 +9,5 @@ mod history;
 mod load;
 mod nodes;
 mod replicated;
+mod rolling;
 mod start;

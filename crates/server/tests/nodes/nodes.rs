@@ -31,6 +31,8 @@ const CLIENT: &str = "billing";
 pub struct Link {
     pub url: String,
     pub durability: &'static str,
+    /// For how many seconds a node goes on when it is told to end.
+    pub drain: &'static str,
 }
 
 /// One address of one issuer, and the key of the honest client.
@@ -67,6 +69,7 @@ impl Link {
         Self {
             url: url.to_owned(),
             durability: "local",
+            drain: "0",
         }
     }
 }
@@ -78,6 +81,7 @@ pub fn start(address: SocketAddr, issuer: &str, link: &Link, key: Option<&Path>)
     let mut variables = vec![
         ("GRANTOR_DATABASE_URL", link.url.as_str()),
         ("GRANTOR_DATABASE_DURABILITY", link.durability),
+        ("GRANTOR_DRAIN_SECONDS", link.drain),
     ];
     variables.extend(
         key.iter()

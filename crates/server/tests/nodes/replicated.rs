@@ -18,6 +18,7 @@ fn replicated(url: String) -> Link {
     Link {
         url,
         durability: "replicated",
+        drain: "0",
     }
 }
 

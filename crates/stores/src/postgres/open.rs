@@ -67,15 +67,8 @@ async fn begin(session: &Session, target: &Target, options: &Options) -> Result<
     session.query(schema::LOCK, &[]).await?;
     start_check::of_privileges(session, options.create).await?;
     let found = schema::version(session).await?;
-    match found {
-        None if options.create == Create::Never => return Err(OpenError::Absent),
-        Some(found) if found > schema::KNOWN => {
-            return Err(OpenError::Newer {
-                found,
-                known: schema::KNOWN,
-            });
-        }
-        Some(_) | None => {}
+    if found.is_none() && options.create == Create::Never {
+        return Err(OpenError::Absent);
     }
     let master_key = master_key(&options.master_key, found.is_none(), options)?;
     schema::migrate(session, &target.schema).await?;

@@ -37,16 +37,6 @@ pub enum OpenError {
         "there are no tables of Grantor in this database; name the right one with [database] url, or run `grantor serve` to make them"
     )]
     Absent,
-    /// Made by a newer program.
-    #[error(
-        "the database has schema version {found}, this program knows {known}; run a newer grantor, nothing was changed"
-    )]
-    Newer {
-        /// The database's version.
-        found: i64,
-        /// The newest version known here.
-        known: i64,
-    },
     /// The database is used by programs that are newer than this one may be.
     #[error(
         "this is grantor {own}, and the database needs at least {oldest}; run a newer grantor, nothing was changed"

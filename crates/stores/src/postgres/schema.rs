@@ -15,8 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_log.sql"),
 ];
 
-/// The newest schema version that this program knows.
-pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+/// The newest schema version that this program knows. With a newer one it runs as long as
+/// [`agree`](super::agreement::agree) lets it.
+const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 /// The schema version that is there; `None` where there are no tables of ours.
 pub(super) async fn version(session: &Session) -> Result<Option<i64>, Failure> {
