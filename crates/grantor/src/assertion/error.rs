@@ -215,7 +215,7 @@ impl AssertionError {
             Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
             Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
             Self::Replayed => "jti was used before; each assertion needs a new one".into(),
-            Self::BeforeFence(_) => "the server was restored from a backup; send an assertion issued after that".into(),
+            Self::BeforeFence(_) => "assertions of before are not taken any more; send a new one in a moment".into(),
             Self::OverQuota(_) => "too many assertions that have not expired; use access tokens until they expire".into(),
         })
     }

@@ -54,8 +54,8 @@ fn compare(windows: &Windows, agreed: &str) -> Result<(), OpenError> {
     let agreed: Value = serde_json::from_str(agreed).unwrap_or_default();
     let named = [
         ("issuer", "issuer"),
-        ("leeway_ms", "leeway"),
-        ("max_lifetime_ms", "max_lifetime"),
+        ("leeway_ms", "assertion.leeway_seconds"),
+        ("max_lifetime_ms", "assertion.maximum_lifetime_seconds"),
     ];
     for (name, what) in named {
         if own[name] != agreed[name] {
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(differs("https://a.example", 30, 3600), None);
         let text = differs("https://a.example", 300, 3600).unwrap_or_default();
         assert!(
-            text.starts_with("leeway is 300s here and 30s on the other nodes"),
+            text.starts_with("assertion.leeway_seconds is 300s here and 30s on the other nodes"),
             "{text}"
         );
         let text = differs("https://b.example", 30, 3600).unwrap_or_default();
@@ -180,7 +180,10 @@ mod tests {
             "{text}"
         );
         let text = differs("https://a.example", 30, 600).unwrap_or_default();
-        assert!(text.starts_with("max_lifetime is 600s here"), "{text}");
+        assert!(
+            text.starts_with("assertion.maximum_lifetime_seconds is 600s here"),
+            "{text}"
+        );
     }
 
     #[test]

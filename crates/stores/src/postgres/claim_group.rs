@@ -9,7 +9,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -19,7 +19,10 @@ use grantor::{
     clock::{Clock, UnixTime},
     storage::{Claim, ReplayKey, StoreError, Used},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
@@ -28,6 +31,7 @@ use super::{
     claim_row::{self, Name, Short},
     error::Failure,
     held::{Held, Room},
+    open_error::because,
     session::{Session, Values},
     source::Source,
 };
@@ -40,6 +44,11 @@ const QUEUE: usize = 8192;
 /// How often a claim goes to another group because a request before it in the same group was
 /// refused.
 const MOST_GROUPS: u8 = 3;
+/// How long a claim waits for groups before it, and how long for a connection. Behind it, whoever
+/// asked is told to come back.
+const SENT_WITHIN: Duration = Duration::from_secs(1);
+/// How long a failure tells that the next claim will fail too, where none succeeds.
+const FAILURE_TELLS: Duration = Duration::from_secs(5);
 /// How long it is tried to send a group's claims one by one, where it was not taken as a whole.
 const ONE_BY_ONE: Duration = Duration::from_millis(1_500);
 
@@ -62,6 +71,35 @@ pub(super) struct Claims {
 pub(super) struct Sent {
     pub(super) claims: AtomicU64,
     pub(super) groups: AtomicU64,
+    /// When the last ones failed, and why, if they did.
+    failed: Mutex<Option<(Instant, String)>>,
+}
+
+impl Sent {
+    /// Why the next claim would most likely fail: the last one has, a moment ago.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = failed
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < FAILURE_TELLS);
+        recent.map(|(_, cause)| cause.clone())
+    }
+
+    fn has_failed(&self, error: &StoreError) {
+        let cause = because(error);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_none() {
+            tracing::error!(cause, "claims fail: this node is not ready");
+        }
+        *failed = Some((Instant::now(), cause));
+    }
+
+    fn has_succeeded(&self) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.take().is_some() {
+            tracing::info!("claims succeed again");
+        }
+    }
 }
 
 impl Claims {
@@ -105,6 +143,7 @@ impl Claims {
             uses: uses.into(),
             now,
             room,
+            asked: Instant::now(),
             groups: 0,
             answer,
         };
@@ -130,6 +169,8 @@ struct Job {
     uses: Box<[Used]>,
     now: UnixTime,
     room: Room,
+    /// When it began to wait.
+    asked: Instant,
     /// How many groups it was in.
     groups: u8,
     answer: oneshot::Sender<Outcome>,
@@ -167,6 +208,10 @@ struct Desk {
 async fn run(desk: Arc<Desk>, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut jobs, GROUP).await > 0 {
+        let is_late = |job: &mut Job| job.asked.elapsed() > SENT_WITHIN;
+        for late in jobs.extract_if(.., is_late) {
+            late.end(Err(unavailable("the claims before this one took too long")));
+        }
         // In a task of its own: a panic, which is a defect of ours, costs its group.
         let group = tokio::spawn(desk.clone().group(entries(jobs.drain(..))));
         if group.await.is_err() {
@@ -200,9 +245,10 @@ fn entries(jobs: impl Iterator<Item = Job>) -> Vec<Entry> {
 impl Desk {
     /// Decides a group: requests with one use by one statement, those with several by another.
     async fn group(self: Arc<Self>, entries: Vec<Entry>) {
-        let session = match self.session().await {
-            Ok(session) => session,
-            Err(failure) => return self.end_all(entries, Arc::new(failure.into())),
+        let session = match timeout(SENT_WITHIN, self.session()).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(failure)) => return self.fail(entries, failure.into()),
+            Err(_) => return self.fail(entries, unavailable("no connection for claims in time")),
         };
         let (single, several): (Vec<Entry>, Vec<Entry>) = entries
             .into_iter()
@@ -221,9 +267,15 @@ impl Desk {
         }
         match self.claim(session, sql, &entries).await {
             Ok(fresh) => self.sort_out(session, entries, &fresh),
-            Err(Refusal::OfAll(error)) => self.end_all(entries, Arc::new(error)),
+            Err(Refusal::OfAll(error)) => self.fail(entries, error),
             Err(Refusal::ForOthers) => self.one_by_one(session, sql, entries).await,
         }
+    }
+
+    /// None of them could be sent, or none was done.
+    fn fail(&self, entries: Vec<Entry>, error: StoreError) {
+        self.sent.has_failed(&error);
+        self.end_all(entries, Arc::new(error));
     }
 
     /// The session of claims, once it is known what signs of loss mean.
@@ -279,6 +331,7 @@ impl Desk {
             _ => &values,
         };
         let rows = self.fly(session, sql, values).await?;
+        self.sent.has_succeeded();
         let short = |row: &Row| Short {
             issuer: row.get(0),
             name: row.get(1),

@@ -30,7 +30,8 @@ const RAISE: &str = "WITH told AS (INSERT INTO change (resource) VALUES ('everyt
     RETURNING name, value::bigint, pg_current_xact_id()::text";
 
 /// The server as it is, and as it was recorded.
-const SERVER: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()), \
+const SERVER: &str = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || \
+        (SELECT oid FROM pg_database WHERE datname = current_database()), \
     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
     (SELECT value FROM meta WHERE name = 'system'), (SELECT value FROM meta WHERE name = 'timeline'), \
     EXISTS (SELECT FROM meta WHERE name = 'unreplicated')";
@@ -63,6 +64,7 @@ impl Marks {
 /// Which server it is, and which of its histories: there is another one after each promotion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Server {
+    /// With the number of the database: one that was restored beside another has another.
     system: String,
     timeline: String,
 }

@@ -14,7 +14,7 @@ use super::{
     connect::Mark,
     error::Failure,
     finding::{Level, Unfit, Unfits, at},
-    judgement::confirms,
+    judgement::{confirms, of_clock},
     start_check::{check_all, privileges, tables},
 };
 
@@ -22,9 +22,10 @@ use super::{
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// To be returned by the statement of a proof, for [`Fitness::proven`]: the standbys that its commit
-/// waits for, and what nodes have agreed on.
+/// waits for, what nodes have agreed on, and how far the clock of this one is ahead.
 pub(super) const PROVEN: &str = "current_setting('synchronous_standby_names'), current_setting('synchronous_commit'), \
-    (SELECT value FROM meta WHERE name = 'oldest'), (SELECT value FROM meta WHERE name = 'windows')";
+    (SELECT value FROM meta WHERE name = 'oldest'), (SELECT value FROM meta WHERE name = 'windows'), \
+    clock_ms - (extract(epoch FROM seen) * 1000)::bigint";
 
 /// Whether a running node may answer, by the checks.
 pub(super) struct Fitness {
@@ -65,7 +66,11 @@ impl Fitness {
     pub(super) fn proven(&self, row: &Row) -> Result<(), StoreError> {
         let (standbys, commit): (String, String) = (row.get(0), row.get(1));
         let (oldest, windows): (Option<String>, Option<String>) = (row.get(2), row.get(3));
-        let verdict = self.verdict_of(&standbys, &commit, oldest.as_deref(), windows.as_deref());
+        let clock = of_clock(row.get(4));
+        let verdict = match clock.level {
+            Level::Refused => Some(Unfit(clock).to_string()),
+            _ => self.verdict_of(&standbys, &commit, oldest.as_deref(), windows.as_deref()),
+        };
         self.proven
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -160,7 +165,8 @@ impl Inner {
     /// Whether the server is as it has to be.
     async fn check_again(&self, told: &mut String) -> Result<bool, Failure> {
         let source = self.source();
-        let session = self.connections().records.session().await?;
+        // Not that of decisions: what is set in a transaction of theirs would be found.
+        let session = self.connections().lend_in_turn().await?;
         let mark = session
             .query_one(
                 "SELECT current_setting('grantor.session', true), current_schema()::text",
@@ -174,8 +180,12 @@ impl Inner {
         let mut findings = check_all(&session, source.fitness.durability, &mark)
             .await?
             .findings;
-        findings.extend(privileges(&session, self.options.create).await?);
-        findings.extend(tables(&session).await?);
+        let denied = privileges(&session, self.options.create).await?;
+        // Which there have to be is in one of them.
+        if denied.is_empty() {
+            findings.extend(tables(&session).await?);
+        }
+        findings.extend(denied);
         let unfit = at(Level::Refused, findings.clone());
         source.fitness.set(&unfit);
         if unfit
@@ -184,6 +194,7 @@ impl Inner {
         {
             source.fence.is_unreplicated(&session).await?;
         }
+        session.give_back();
         let text = Unfits(unfit.clone()).to_string();
         if text != *told && !unfit.is_empty() {
             tracing::error!(

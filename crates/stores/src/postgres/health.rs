@@ -80,6 +80,8 @@ impl Inner {
             }
         }
         reasons.extend(source.fitness.verdict().err().map(reason));
+        let claims = self.claims.sent().failure();
+        reasons.extend(claims.map(|cause| format!("claims fail: {cause}")));
         match reasons.as_slice() {
             [] => Ok(()),
             reasons => Err(reasons.join(" | ")),

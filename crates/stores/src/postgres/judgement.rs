@@ -77,7 +77,7 @@ pub(super) fn of_server(row: &Row) -> [Finding; 3] {
             is_standby.to_string(),
             "false",
             !is_standby,
-            "name the primary with [database] url; or, to make this one the primary, run: SELECT pg_promote()",
+            "name the primary with [database] url",
         ),
         finding("server_encoding", encoding, "UTF8", is_utf8, create),
     ]

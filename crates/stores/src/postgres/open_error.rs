@@ -104,8 +104,9 @@ fn lines(unfit: &[Unfit]) -> String {
 /// An error and what it comes from, in one line.
 pub(super) fn because(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<_> = causes
+    let mut texts: Vec<_> = causes
         .map(|error| error.to_string().replace('\n', " "))
         .collect();
+    texts.dedup();
     texts.join(": ")
 }

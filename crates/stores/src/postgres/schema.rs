@@ -30,6 +30,14 @@ pub(super) async fn version(session: &Session) -> Result<Option<i64>, Failure> {
     Ok(version.map(|row| row.get(0)))
 }
 
+/// Which triggers there have to be, for whoever checks whether they are there.
+const NOTE_TRIGGERS: &str = "INSERT INTO meta (name, value) \
+    SELECT 'triggers', json_agg(json_build_object('table', relname, 'name', tgname, 'statement', pg_get_triggerdef(pg_trigger.oid, true)) \
+        ORDER BY relname, tgname)::text \
+    FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+    WHERE nspname = current_schema() AND NOT tgisinternal \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
 /// The lock of whoever changes the schema, until the transaction ends.
 pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(7523, 0)";
 
@@ -50,6 +58,7 @@ pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), OpenE
         let put = "INSERT INTO meta (name, value) VALUES ('schema', $1::bigint::text) \
             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         session.execute(put, &[&KNOWN]).await?;
+        session.batch(NOTE_TRIGGERS).await?;
     }
     Ok(())
 }

@@ -81,13 +81,18 @@ pub(super) async fn check_all(
 }
 
 /// Tables that a crash empties, and triggers that a replication worker passes by: one row for each.
-const TABLES: &str = "SELECT 'UNLOGGED', format('%I.%I', nspname, relname), '' \
+const TABLES: &str = "SELECT 'UNLOGGED', format('%I.%I', nspname, relname), '', '' \
         FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
         WHERE nspname = current_schema() AND relkind = 'r' AND relpersistence <> 'p' \
     UNION ALL \
-    SELECT 'TRIGGER', format('%I.%I', nspname, relname), quote_ident(tgname) \
+    SELECT 'TRIGGER', format('%I.%I', nspname, relname), quote_ident(tgname), '' \
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace \
-        WHERE nspname = current_schema() AND NOT tgisinternal AND tgenabled <> 'A'";
+        WHERE nspname = current_schema() AND NOT tgisinternal AND tgenabled <> 'A' \
+    UNION ALL \
+    SELECT 'MISSING', format('%I.%I', current_schema(), made ->> 'table'), quote_ident(made ->> 'name'), made ->> 'statement' \
+        FROM json_array_elements((SELECT value::json FROM meta WHERE name = 'triggers')) AS made \
+        WHERE NOT EXISTS (SELECT FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+            WHERE nspname = current_schema() AND relname = made ->> 'table' AND tgname = made ->> 'name')";
 
 /// What this role may not do: one row for each. A schema that it may not use is no current schema.
 /// $1: whether it makes the tables where there are none.
@@ -134,6 +139,16 @@ pub(super) async fn tables(session: &Session) -> Result<Vec<Finding>, Failure> {
                 "p",
                 false,
                 format!("run: ALTER TABLE {table} SET LOGGED"),
+            ),
+            "MISSING" => finding(
+                "pg_trigger",
+                format!("no trigger {name} of {table}"),
+                "the triggers that Grantor has made",
+                false,
+                format!(
+                    "run: {}; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}",
+                    row.get::<_, String>(3)
+                ),
             ),
             _ => finding(
                 "tgenabled",

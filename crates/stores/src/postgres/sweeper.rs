@@ -160,8 +160,10 @@ impl Sweeper {
         let cached = self.cached()?;
         let source = cached.source();
         Ok(async {
-            let session = source.connections.records.session().await?;
-            source.fence.reload(&session).await
+            let session = source.connections.lend_in_turn().await?;
+            source.fence.reload(&session).await?;
+            session.give_back();
+            Ok(())
         }
         .await)
     }

@@ -492,6 +492,20 @@ async fn s066_a_fence_that_is_raised_by_hand_is_known_on_every_node() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s066_a_copy_in_another_database_of_the_same_server_raises_the_fence() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    drop(database.open().await);
+    assert_eq!(database.open().await.fence(), None, "control");
+    // As a dump of another database has it.
+    let elsewhere =
+        "UPDATE meta SET value = split_part(value, '/', 1) || '/1' WHERE name = 'system'";
+    database.by_hand(elsewhere).expect("put");
+    assert!(database.open().await.fence().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sa30_replays_write_nothing() {
     // Nothing vacuums the table meanwhile.
     let Some(server) = Postgres::new(&[("autovacuum_naptime", "1h")]) else {

@@ -1,9 +1,16 @@
 //! S087, S088: what a server has to keep, each turned: the line that is told, that nothing was
 //! written, and that the statement in the line puts it right. Then what nodes agree on.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use grantor::storage::{ClientSource as _, Readiness as _, StoreError};
+use grantor::{
+    clock::{Clock as _, SystemClock},
+    server::{Decision, DecisionLog as _},
+    storage::{ClientSource as _, Readiness as _, ReplayGuard as _, ReplayKey, StoreError},
+};
 use grantor_stores::{
     Create, Upkeep,
     postgres::{Durability, Level, OpenError, Survey, Target, Windows, survey},
@@ -12,9 +19,10 @@ use grantor_testkit::{
     postgres::{Postgres, ROLE, skipped},
     wait,
 };
+use tokio_postgres::NoTls;
 
 use crate::{
-    engine::{Database, Options, Store},
+    engine::{Database, Options, Store, accepts, refuses},
     given::id,
 };
 
@@ -285,8 +293,7 @@ async fn s088_a_standby_is_refused_and_replicated_needs_one_that_this_role_may_s
         not_opened_at(&database, &at_standby, &database.options())
             .await
             .to_string(),
-        "pg_is_in_recovery(): found true, wanted false; name the primary with [database] url; or, to make this one the primary, run: \
-         SELECT pg_promote()"
+        "pg_is_in_recovery(): found true, wanted false; name the primary with [database] url"
     );
     Store::open(&target, &database.options())
         .await
@@ -490,6 +497,85 @@ async fn s015_a_running_node_that_is_too_old_stops_serving_and_says_so() {
     becomes_ready(&node).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s087_what_decisions_set_in_their_transaction_is_no_finding() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let node = database
+        .open_with(|options| options.checks_every = Duration::from_millis(50))
+        .await;
+    let (session, connection) = tokio_postgres::connect(&database.database.url, NoTls)
+        .await
+        .expect("a session");
+    tokio::spawn(connection);
+    // Decisions wait for it in the middle of their transaction, which commits without waiting.
+    let hold = "BEGIN; SELECT pg_advisory_xact_lock(7523, 3)";
+    session.batch_execute(hold).await.expect("held");
+    let granted = r#"{"id":"x0dk2vq8c3pmz7t","at":1800000000000,"endpoint":"token","outcome":{"outcome":"granted"}}"#;
+    node.record(&Decision::read(granted).expect("a decision"));
+    let waits = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+        WHERE datname = current_database() AND locktype = 'advisory' AND objid = 3 AND NOT granted";
+    wait::until("decisions wait", async || database.number(waits) == 1).await;
+    let (since, mut waited) = (Instant::now(), 0);
+    while since.elapsed() < Duration::from_secs(3) {
+        assert_eq!(unready(&node).await, "");
+        waited += database.number(waits);
+    }
+    assert!(waited > 5, "control: {waited}");
+    session.batch_execute("COMMIT").await.expect("let go");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s087_a_trigger_that_is_gone_is_named_with_the_statement_that_makes_it() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let node = database
+        .open_with(|options| options.checks_every = Duration::from_millis(100))
+        .await;
+    becomes_ready(&node).await;
+    let statement = database
+        .database
+        .psql("SELECT pg_get_triggerdef(oid, true) FROM pg_trigger WHERE tgname = 'client_changed'")
+        .expect("a statement");
+    database
+        .by_hand("DROP TRIGGER client_changed ON client")
+        .expect("dropped");
+    becomes_unready(&node, "no trigger client_changed of grantor.client").await;
+    drop(node);
+    let line = not_opened(&database, |_| {}).await;
+    let (_, run) = line.split_once("run: ").expect("a statement");
+    assert!(run.starts_with(&statement), "{line}");
+    database.by_hand(run).expect("as it says");
+    becomes_ready(&database.open().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s035_a_node_whose_claims_fail_is_not_ready() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let node = database.open().await;
+    let claim = async |name: &str| {
+        let now = SystemClock.now();
+        let until = now.plus(Duration::from_secs(60));
+        let uses = [ReplayKey::new("https://idp.example", name).until(until)];
+        node.claim(&uses, now, 100).await
+    };
+    assert!(claim("1").await.is_ok(), "control");
+    assert_eq!(unready(&node).await, "", "control");
+    database.by_hand(&refuses("claim")).expect("a trigger");
+    assert!(claim("2").await.is_err());
+    wait::within(SOON, "it is not ready", async || {
+        unready(&node).await.contains("claims fail")
+    })
+    .await;
+    database.by_hand(&accepts("claim")).expect("dropped");
+    assert!(claim("2").await.is_ok());
+    becomes_ready(&node).await;
+}
+
 fn windows(leeway: u64) -> Windows {
     Windows {
         issuer: "https://as.example".to_owned(),
@@ -512,7 +598,9 @@ async fn s019_all_nodes_remember_for_as_long_as_any_accepts() {
     let other = Store::open(&database.target(), &options).await;
     let told = other.expect_err("it is refused").to_string();
     assert!(
-        told.starts_with("leeway is 300s here and 30s on the other nodes of this database"),
+        told.starts_with(
+            "assertion.leeway_seconds is 300s here and 30s on the other nodes of this database"
+        ),
         "{told}"
     );
     let command = database
@@ -538,7 +626,10 @@ async fn s019_all_nodes_remember_for_as_long_as_any_accepts() {
     drop(command);
     quiet(&database).await;
     let told = not_opened(&database, with(30)).await;
-    assert!(told.starts_with("leeway is 30s here and 300s"), "{told}");
+    assert!(
+        told.starts_with("assertion.leeway_seconds is 30s here and 300s"),
+        "{told}"
+    );
     let node = database.open_with(with(300)).await;
     becomes_ready(&node).await;
     // Under way, which no command does.

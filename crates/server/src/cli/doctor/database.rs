@@ -55,6 +55,9 @@ impl Display for Shown<'_> {
         });
         let tables = match schema {
             Some(version) => format!("tables of schema version {version}"),
+            None if checks.iter().any(|check| check.name == "privileges") => {
+                "tables that this role may not see".to_owned()
+            }
             None => "no tables yet".to_owned(),
         };
         write!(f, "{rows}\n\n{tables}\n{contract}")
