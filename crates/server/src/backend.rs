@@ -92,7 +92,9 @@ impl OpenError {
             ),
             Self::Postgres(error) => !matches!(
                 error,
-                postgres::OpenError::Server(_) | postgres::OpenError::Content(_)
+                postgres::OpenError::Server(_)
+                    | postgres::OpenError::Absent
+                    | postgres::OpenError::Content(_)
             ),
             Self::Directory(..) => false,
         }

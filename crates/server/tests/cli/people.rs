@@ -6,6 +6,7 @@ use grantor_testkit::binary::{
     Answer, Server,
     browser::{Browser, Form},
     clock::Clock,
+    database::is_not_of_sqlite,
 };
 use serde_json::Value;
 
@@ -290,6 +291,9 @@ fn c064_c072_a_refresh_token_that_was_sent_twice_is_told_until_that_is_seen_and_
 
 #[test]
 fn c063_c093_ca47_a_password_is_changed_with_a_proof_of_the_last_five_minutes_only() {
+    if is_not_of_sqlite("PostgreSQL's clock stays, and a node that is off it is not ready") {
+        return;
+    }
     let clock = Clock::new().expect("a compiler");
     let here = Here::at(clock.restart(Server::start_with("[person]")));
     let mut alice = here.person("alice");

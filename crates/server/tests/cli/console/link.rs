@@ -1,6 +1,8 @@
 //! The link of `grantor console`: it opens the console once, by a form, within 5 minutes.
 
-use grantor_testkit::binary::{Answer, Server, browser::Browser, clock::Clock};
+use grantor_testkit::binary::{
+    Answer, Server, browser::Browser, clock::Clock, database::is_not_of_sqlite,
+};
 use serde_json::Value;
 
 fn link(server: &Server) -> String {
@@ -67,6 +69,9 @@ fn ma23_a_link_opens_nothing_the_second_time_nor_with_another_letter() {
 
 #[test]
 fn ma23_a_link_ends_after_five_minutes() {
+    if is_not_of_sqlite("PostgreSQL's clock stays, and a node that is off it is not ready") {
+        return;
+    }
     let clock = Clock::new().expect("a compiler");
     let server = clock.restart(Server::start());
     for (seconds, opens) in [(290, true), (301, false)] {
