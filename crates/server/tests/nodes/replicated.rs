@@ -1,8 +1,14 @@
 //! Two servers hold each claim: one of them is lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use grantor_testkit::wait::blocking;
+use grantor_testkit::{
+    postgres::{Postgres, ROLE},
+    wait::blocking,
+};
 
 use crate::{
     load::{Load, pause},
@@ -13,6 +19,14 @@ use crate::{
 const FOUND: Duration = Duration::from_secs(11);
 /// How long they may take to notice: twice what is promised.
 const NOTICED: Duration = Duration::from_secs(2);
+
+/// A standby that each commit waits for, and that nodes may see.
+fn standby_of(primary: &Postgres) -> Arc<Postgres> {
+    let standby = primary.standby("other");
+    let grant = format!("GRANT pg_monitor TO {ROLE}");
+    primary.psql("postgres", &grant).expect("a grant");
+    standby
+}
 
 fn replicated(url: String) -> Link {
     Link {
@@ -28,7 +42,7 @@ fn sa05_after_a_failover_the_new_primary_is_found_and_knows_each_use() {
     let Some((primary, database)) = database() else {
         return;
     };
-    let standby = primary.standby("other");
+    let standby = standby_of(&primary);
     let hosts = format!("{},{}", primary.address(), standby.address());
     let url = database.url.replace(&primary.address().to_string(), &hosts);
     let nodes = Nodes::start_on(vec![replicated(url); 3]);
@@ -49,7 +63,7 @@ fn sa08_without_its_standby_nothing_is_granted_and_keys_are_published() {
     let Some((primary, database)) = database() else {
         return;
     };
-    let standby = primary.standby("other");
+    let standby = standby_of(&primary);
     let nodes = Nodes::start_on(vec![replicated(database.url.clone()); 3]);
     let load = Load::begin(&nodes);
     standby.stop();
@@ -88,7 +102,7 @@ fn sa32_a_right_that_is_taken_away_is_named() {
             nodes.servers[node].log()
         );
         assert!(
-            said.contains("GRANT INSERT ON claim"),
+            said.contains("GRANT INSERT ON grantor.claim TO grantor"),
             "node {node}: {said}"
         );
     }

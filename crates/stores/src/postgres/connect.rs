@@ -29,7 +29,7 @@ use super::{
     error::Failure,
     finding::{self, Level, Unfits},
     open_error::because,
-    session::Session,
+    session::{Failures, Session},
     start_check,
 };
 
@@ -55,8 +55,7 @@ pub(super) struct Connector {
     tls: Option<MakeRustlsConnect>,
     target: Target,
     failed: AtomicU64,
-    /// Statements of all sessions.
-    failed_statements: Arc<AtomicU64>,
+    failed_statements: Arc<Failures>,
 }
 
 impl Connector {
@@ -102,9 +101,9 @@ impl Connector {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// How many statements have failed.
-    pub(super) fn failed_statements(&self) -> u64 {
-        self.failed_statements.load(Ordering::Relaxed)
+    /// The statements that have failed.
+    pub(super) fn failed_statements(&self) -> &Arc<Failures> {
+        &self.failed_statements
     }
 
     /// Opens a session, each of whose statements may take so long, to a server that keeps what is

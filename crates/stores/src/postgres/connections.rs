@@ -15,7 +15,11 @@ use grantor::storage::StoreError;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    backoff::Backoff, connect::Connector, error::Failure, open_error::because, session::Session,
+    backoff::Backoff,
+    connect::Connector,
+    error::Failure,
+    open_error::because,
+    session::{Failures, Session},
 };
 
 /// Longest wait for a lent connection.
@@ -103,8 +107,8 @@ impl Connections {
         self.looks.connector.failed()
     }
 
-    /// How many statements have failed.
-    pub(super) fn failed_statements(&self) -> u64 {
+    /// The statements that have failed.
+    pub(super) fn failed_statements(&self) -> &Arc<Failures> {
         self.looks.connector.failed_statements()
     }
 

@@ -45,6 +45,11 @@ impl Failure {
         }
     }
 
+    /// Whether this role lacks a right. An operator took it away, and can give it back.
+    pub(super) fn is_denied(&self) -> bool {
+        self.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     /// Whether the server took it back because of others, and may take it now.
     pub(super) fn may_be_repeated(&self) -> bool {
         let again = [
@@ -92,7 +97,8 @@ impl From<Unreadable> for Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        let is_busy = failure.may_be_repeated()
+        let may_pass = failure.may_be_repeated()
+            || failure.is_denied()
             || failure
                 .code()
                 .is_some_and(|code| code.code().starts_with("53"));
@@ -100,7 +106,7 @@ impl From<Failure> for StoreError {
             Failure::Store(error) => error,
             Failure::Unreadable(unreadable) => unreadable.into(),
             Failure::Lost(cause) => Self::Unavailable(cause),
-            Failure::Refused(error) if is_busy => Self::Unavailable(error.into()),
+            Failure::Refused(error) if may_pass => Self::Unavailable(error.into()),
             Failure::Refused(error) => Self::Failed(error.into()),
         }
     }

@@ -15,6 +15,7 @@ use super::{
     error::Failure,
     finding::{Level, Unfit, Unfits, at},
     judgement::{confirms, of_clock},
+    session::Failures,
     start_check::{check_all, privileges, tables},
 };
 
@@ -139,24 +140,33 @@ impl Fitness {
 /// Settings of which another value means that commits did not wait for a standby.
 const LETS_COMMITS_GO: [&str; 2] = ["synchronous_standby_names", "synchronous_commit"];
 
-/// Checks each minute for as long as the store is in use.
+/// Checks each minute for as long as the store is in use, and when a statement was refused for a
+/// right that this role lacks.
 pub(super) fn start(store: &Arc<Inner>) {
-    tokio::spawn(watch(Arc::downgrade(store), store.options.checks_every));
+    let failures = store.connections().failed_statements().clone();
+    let every = store.options.checks_every;
+    tokio::spawn(watch(Arc::downgrade(store), failures, every));
 }
 
-async fn watch(store: Weak<Inner>, every: Duration) {
+async fn watch(store: Weak<Inner>, failures: Arc<Failures>, every: Duration) {
+    let soon = ASK_AGAIN.min(every);
     let mut wait = every;
     let mut told = String::new();
     loop {
-        pause(wait).await;
+        // However many are refused, it is asked once a second.
+        pause(soon).await;
+        tokio::select! {
+            () = pause(wait - soon) => {}
+            () = failures.denied() => {}
+        }
         let Some(store) = store.upgrade() else {
             return;
         };
         wait = match store.check_again(&mut told).await {
             Ok(true) => every,
-            Ok(false) => ASK_AGAIN.min(every),
+            Ok(false) => soon,
             // Nothing was learnt; what was found stays. That the server does not answer, others see.
-            Err(_) => ASK_AGAIN.min(every),
+            Err(_) => soon,
         };
     }
 }

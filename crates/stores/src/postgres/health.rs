@@ -56,7 +56,7 @@ impl StoreFigures for PostgresStore {
         engine.is_current = source.proof.check().is_ok() && source.fitness.verdict().is_ok();
         engine.connections = source.connections.open();
         engine.failed_connects = source.connections.failed();
-        engine.failed_statements = source.connections.failed_statements();
+        engine.failed_statements = source.connections.failed_statements().count();
         let sent = self.0.claims.sent();
         engine.claims = sent.claims.load(Ordering::Relaxed);
         engine.claim_groups = sent.groups.load(Ordering::Relaxed);

@@ -13,6 +13,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::Notify,
     task::JoinHandle,
 };
 use tokio_postgres::{
@@ -34,8 +35,33 @@ pub(super) struct Session {
     heard: Arc<Heard>,
     driver: JoinHandle<()>,
     limit: Duration,
-    /// Of all sessions.
-    failed: Arc<AtomicU64>,
+    failures: Arc<Failures>,
+}
+
+/// The statements of all sessions that have failed.
+#[derive(Default)]
+pub(super) struct Failures {
+    count: AtomicU64,
+    denied: Notify,
+}
+
+impl Failures {
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one is refused for a right that this role lacks.
+    pub(super) async fn denied(&self) {
+        self.denied.notified().await;
+    }
+
+    fn add(&self, failure: &Failure) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if failure.is_denied() {
+            self.denied.notify_one();
+        }
+    }
 }
 
 /// What the connection said besides answers.
@@ -52,7 +78,7 @@ impl Session {
         client: Client,
         connection: Connection<S, T>,
         limit: Duration,
-        failed: Arc<AtomicU64>,
+        failures: Arc<Failures>,
     ) -> Self {
         let heard = Arc::<Heard>::default();
         let driver = tokio::spawn(drive(connection, heard.clone()));
@@ -62,7 +88,7 @@ impl Session {
             heard,
             driver,
             limit,
-            failed,
+            failures,
         }
     }
 
@@ -150,8 +176,8 @@ impl Session {
             )),
             answer => answer,
         };
-        if answer.is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        if let Err(failure) = &answer {
+            self.failures.add(failure);
         }
         if matches!(answer, Err(Failure::Lost(_))) {
             self.end();
