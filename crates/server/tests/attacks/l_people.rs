@@ -11,7 +11,7 @@ use std::{
 
 use grantor::clock::{Clock as _, SystemClock};
 use grantor_testkit::binary::browser::{Browser, Form};
-use grantor_testkit::binary::database::is_not_of_sqlite;
+use grantor_testkit::binary::database::{is_not_of_sqlite, stored};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -975,7 +975,7 @@ fn ca58_nothing_that_opens_something_is_kept_or_logged() {
     let decisions = here.server.ok(&["decisions", "list", "--json"]);
     let log = Value::from(here.server.log()).to_string();
     let changes = here.server.ok(&["permission", "list", "--json"]);
-    let files = contents(&here.server.data());
+    let files = stored(&here.server.data());
     for credential in kept {
         assert!(credential.len() >= 20, "{credential}");
         for (place, text) in [("decisions", &decisions), ("log", &log), ("list", &changes)] {
@@ -991,16 +991,6 @@ fn ca58_nothing_that_opens_something_is_kept_or_logged() {
     // The controls: what may be there is found.
     assert!(decisions.contains("alice") && log.contains("alice") && changes.contains("alice"));
     assert!(files.windows(7).any(|window| window == b"billing"));
-}
-
-/// All that is in the files of a directory.
-fn contents(directory: &Path) -> Vec<u8> {
-    let files = fs::read_dir(directory).expect("a directory");
-    let paths = files.map(|file| file.expect("an entry").path());
-    paths
-        .filter(|path| path.is_file())
-        .flat_map(|path| fs::read(path).expect("a file"))
-        .collect()
 }
 
 /// C020. What is recorded of decisions has a bound of its own, and what only waits is no decision.

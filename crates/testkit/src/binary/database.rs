@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    env,
+    env, fs,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -54,6 +54,20 @@ pub fn variables(data: &Path) -> Vec<(&'static str, String)> {
         ],
         false => Vec::new(),
     }
+}
+
+/// The octets of all that is stored: the files of the data directory, and those of its database in
+/// PostgreSQL.
+pub fn stored(data: &Path) -> Vec<u8> {
+    let files = fs::read_dir(data).expect("a directory");
+    let files = files.map(|file| fs::read(file.expect("an entry").path()));
+    let mut stored: Vec<u8> = files.filter_map(Result::ok).flatten().collect();
+    let databases = DATABASES.get_or_init(Mutex::default);
+    let databases = databases.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(database) = databases.get(data) {
+        stored.extend(database.on_disk());
+    }
+    stored
 }
 
 /// Databases by data directory. They go with their server, which ends with this program.

@@ -1,9 +1,7 @@
 //! M017, M081, MA26: what is made once is answered once, and is nowhere afterwards.
 
-use std::fs;
-
 use grantor_testkit::binary::browser::Browser;
-use grantor_testkit::binary::database::is_not_of_sqlite;
+use grantor_testkit::binary::database::stored;
 use serde_json::{Value, json};
 
 use super::office::{Office, client};
@@ -33,9 +31,6 @@ fn secrets(answer: &Answer, members: &[&str]) -> Vec<String> {
 
 #[test]
 fn ma26_m017_m081_what_is_answered_once_is_nowhere_afterwards() {
-    if is_not_of_sqlite("it looks at the file") {
-        return;
-    }
     let office = Office::open();
     let basic = |name: &str| client(name, json!({}));
     let keyed = |name: &str| {
@@ -139,14 +134,11 @@ fn ma26_m017_m081_what_is_answered_once_is_nowhere_afterwards() {
         .server
         .ok(&["changes", "list", "--limit", "1000", "--json"]);
     places.push(("changes list".to_owned(), printed));
-    for file in ["grantor.db", "grantor.db-wal", "grantor.db-shm"] {
-        if let Ok(octets) = fs::read(office.server.data().join(file)) {
-            places.push((
-                file.to_owned(),
-                String::from_utf8_lossy(&octets).into_owned(),
-            ));
-        }
-    }
+    let octets = stored(&office.server.data());
+    places.push((
+        "the database".to_owned(),
+        String::from_utf8_lossy(&octets).into_owned(),
+    ));
     for secret in &kept {
         for (place, text) in &places {
             // Of a token the signature, which makes it one.
@@ -165,7 +157,7 @@ fn ma26_m017_m081_what_is_answered_once_is_nowhere_afterwards() {
     for (place, word) in [
         ("/changes?limit=200", "sha256:"),
         ("the log", "grantor::change"),
-        ("grantor.db-wal", "by-secret"),
+        ("the database", "by-secret"),
         ("/export", "by-file"),
         ("/clients/by-key", "\"kty\""),
     ] {
