@@ -3,6 +3,7 @@
 //!
 //! * [`sqlite`]: one file, durable, the default.
 //! * [`postgres`]: many nodes on one server.
+//! * [`transfer`]: moves all that is in one to the other.
 //! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt`
 //!   secrets) before it reaches a disk.
 //! * [`aside`]: what takes long, behind everything else.
@@ -21,6 +22,7 @@ mod quota;
 pub mod sqlite;
 mod steady;
 mod tally;
+pub mod transfer;
 mod waiting;
 
 pub use aside::aside;

@@ -24,13 +24,13 @@ pub(super) fn ended_before(now: UnixTime) -> UnixTime {
 /// What a use is found by, in the order in which groups record them: the issuer's tag, and 128 bits
 /// of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Short {
-    pub(super) issuer: i64,
-    pub(super) name: Name,
+pub(crate) struct Short {
+    pub(crate) issuer: i64,
+    pub(crate) name: Name,
 }
 
 impl Short {
-    pub(super) fn of(key: ReplayKey) -> Self {
+    pub(crate) fn of(key: ReplayKey) -> Self {
         let octets = key.as_bytes();
         Self {
             issuer: i64::from_be_bytes(key.issuer()),
@@ -41,7 +41,13 @@ impl Short {
 
 /// A value of type `uuid`: 16 octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Name([u8; 16]);
+pub(crate) struct Name([u8; 16]);
+
+impl Name {
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl ToSql for Name {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

@@ -6,11 +6,11 @@ use tokio_postgres::error::SqlState;
 use crate::form::Unreadable;
 
 /// Why something else than the server failed: a text, or an error of the connection.
-pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of this module on its way to a [`StoreError`].
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The store's own answer.
     Store(StoreError),
     /// The server answered with an error: nothing was done.

@@ -2,6 +2,7 @@
 //! each node reads what others have changed, and answers only while it knows that it is current.
 
 mod agreement;
+mod arriving;
 mod artifact;
 mod backoff;
 mod change;
@@ -55,6 +56,7 @@ use grantor::{
     storage::StoreError,
 };
 
+pub(crate) use self::{arriving::Arriving, claim_row::Short, error::Failure};
 use self::{connections::Connections, source::Source};
 pub use self::{
     finding::{Finding, Level, Unfit},

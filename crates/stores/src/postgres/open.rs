@@ -31,7 +31,8 @@ use crate::{
 };
 
 /// Others may make the tables meanwhile.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '25s'; SET LOCAL grantor.recording = 'on'";
+pub(super) const BEGIN: &str =
+    "BEGIN; SET LOCAL lock_timeout = '25s'; SET LOCAL grantor.recording = 'on'";
 /// Under which name the proof of the master key is kept, in base64url.
 const PROOF: &str = "master_key_proof";
 
@@ -64,6 +65,24 @@ struct Begun {
 }
 
 async fn begin(session: &Session, target: &Target, options: &Options) -> Result<Begun, OpenError> {
+    let master_key = prepare(session, target, options).await?;
+    let now = options.clock.now();
+    signing_key::ensure(session, &master_key, options.signing_algorithm, now).await?;
+    let fence = Fence::load(session, target.durability, options).await?;
+    let node = session.query_one("SELECT gen_random_uuid()::text", &[]);
+    Ok(Begun {
+        master_key,
+        fence,
+        node: node.await?.get(0),
+    })
+}
+
+/// Checks what is there, and makes the tables, in the open transaction. Answers the key to them.
+pub(super) async fn prepare(
+    session: &Session,
+    target: &Target,
+    options: &Options,
+) -> Result<MasterKey, OpenError> {
     session.query(schema::LOCK, &[]).await?;
     start_check::of_privileges(session, options.create).await?;
     let found = schema::version(session).await?;
@@ -75,15 +94,7 @@ async fn begin(session: &Session, target: &Target, options: &Options) -> Result<
     check_master_key(session, &master_key, &options.master_key).await?;
     agreement::agree(session, options).await?;
     start_check::of_tables(session).await?;
-    let now = options.clock.now();
-    signing_key::ensure(session, &master_key, options.signing_algorithm, now).await?;
-    let fence = Fence::load(session, target.durability, options).await?;
-    let node = session.query_one("SELECT gen_random_uuid()::text", &[]);
-    Ok(Begun {
-        master_key,
-        fence,
-        node: node.await?.get(0),
-    })
+    Ok(master_key)
 }
 
 /// The key that is there, or a new one for a new database where none was given.

@@ -17,7 +17,7 @@ use rusqlite::{
 };
 
 use super::{
-    OpenError, Options, SqliteStore,
+    OpenError, Options, SqliteStore, leaving,
     marks::Marks,
     open::{self, sqlite},
     seen::{Numbers, Seen, go_on_from, numbers_of},
@@ -233,7 +233,10 @@ impl Place<'_> {
     /// Puts the successor in the database's place.
     fn replace_by(&self, successor: Successor<'_>) -> Result<Restored, OpenError> {
         let is_damaged = match open::inspect(self.path) {
-            Ok(false) => return self.replace_content_by(&successor),
+            Ok(false) => {
+                leaving::check(self.path)?;
+                return self.replace_content_by(&successor);
+            }
             Ok(true) => false,
             Err(OpenError::Damaged { .. }) => true,
             Err(other) => return Err(other),

@@ -94,6 +94,27 @@ pub enum OpenError {
         /// What SQLite said.
         error: rusqlite::Error,
     },
+    /// It was moved to another database.
+    #[error(
+        "{path}: this database was moved to PostgreSQL; set {to} in the section [database] of the configuration, or name another directory \
+         with --data"
+    )]
+    Moved {
+        /// The file.
+        path: PathBuf,
+        /// Where to, as the configuration says it.
+        to: String,
+    },
+    /// A move has begun, and did not end.
+    #[error(
+        "{path}: a move of this database has begun and did not end; run `grantor move` again with {to}, or give it up: grantor move --abandon"
+    )]
+    Moving {
+        /// The file.
+        path: PathBuf,
+        /// Where to, as the configuration says it.
+        to: String,
+    },
     /// The content cannot be read.
     #[error("{path}: {error}{}", because(error))]
     Content {

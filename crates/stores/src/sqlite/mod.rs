@@ -16,6 +16,7 @@ mod client;
 mod decision;
 mod error;
 mod issuer;
+mod leaving;
 mod log;
 mod marks;
 mod open;
@@ -50,7 +51,9 @@ use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
 pub use error::OpenError;
+pub(crate) use leaving::{Begun, Kept, Leaving};
 pub use open::Options;
+pub(crate) use open::master_key_path;
 
 use self::{
     check::LastCheck,

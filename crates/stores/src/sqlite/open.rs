@@ -24,6 +24,7 @@ use super::{
     block_on::block_on,
     change::Position,
     error::failed,
+    leaving,
     marks::Marks,
     seen::{Seen, go_on_from},
     signing_key,
@@ -161,6 +162,23 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; a database that is damaged, foreign or newer is left as it is.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
+        Self::open_if(directory, options, leaving::check)
+    }
+
+    /// As [`SqliteStore::open`], where a move has begun, or ended.
+    pub(super) fn open_though_moved(
+        directory: &Path,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        Self::open_if(directory, options, |_| Ok(()))
+    }
+
+    /// Opens it if a look at the database that is there says nothing against it.
+    fn open_if(
+        directory: &Path,
+        options: &Options,
+        check: impl FnOnce(&Path) -> Result<(), OpenError>,
+    ) -> Result<Self, OpenError> {
         let path = directory.join("grantor.db");
         let io = |error| OpenError::Io {
             path: directory.to_owned(),
@@ -197,6 +215,9 @@ impl SqliteStore {
             }
         };
         let wrong_key = || OpenError::WrongMasterKey(key_path.clone());
+        if !is_new {
+            check(&path)?;
+        }
         if !is_new && is_of_another(&path, &master_key).map_err(sqlite(&path))? {
             return Err(wrong_key());
         }
@@ -233,7 +254,7 @@ pub(super) fn lock(directory: &Path) -> Result<fs::File, OpenError> {
 }
 
 /// Where the master key is.
-pub(super) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
+pub(crate) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
     options
         .master_key
         .clone()

@@ -6,6 +6,7 @@ mod current;
 mod engine;
 mod laws;
 mod start;
+mod transfer;
 
 #[path = "../both/change_records.rs"]
 mod change_records;
