@@ -21,10 +21,12 @@ use grantor::{
         StoreError, StoreFigures, SubjectPermissions, SubjectSource,
     },
 };
+pub use grantor_stores::transfer::{Abandoned, Moved, Step};
 use grantor_stores::{
     Create, Upkeep,
     postgres::{self, PostgresStore, Target, Windows},
     sqlite::{self, Restored, SqliteStore},
+    transfer::{TransferError, abandon, transfer},
 };
 
 use serde::Serialize;
@@ -88,14 +90,12 @@ impl OpenError {
         match self {
             Self::Sqlite(error) => matches!(
                 error,
-                sqlite::OpenError::MasterKey(_) | sqlite::OpenError::WrongMasterKey(_)
+                sqlite::OpenError::MasterKey(_)
+                    | sqlite::OpenError::WrongMasterKey(_)
+                    | sqlite::OpenError::Moved { .. }
+                    | sqlite::OpenError::Moving { .. }
             ),
-            Self::Postgres(error) => !matches!(
-                error,
-                postgres::OpenError::Server(_)
-                    | postgres::OpenError::Absent
-                    | postgres::OpenError::Content(_)
-            ),
+            Self::Postgres(error) => is_usage_of_server(error),
             Self::Directory(..) => false,
         }
     }
@@ -118,10 +118,42 @@ pub enum BackupError {
     Sqlite(#[from] sqlite::BackupError),
     /// The server has means of its own.
     #[error(
-        "the database is PostgreSQL's, which has its own means: pg_dump, or base backups with archived WAL, and the master key apart from \
-         them; after a restore run `grantor replay fence`, so that no assertion is accepted twice"
+        "the database is PostgreSQL's, which has its own means: pg_dump, or pg_basebackup with archived WAL, and the master key apart from \
+         them; after a restore run `grantor replay fence --raise`, so that no assertion is accepted twice"
     )]
     OfServer,
+}
+
+/// Why a database is not moved.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct MoveError(TransferError);
+
+impl MoveError {
+    /// Whether the operator has to set something else: then nothing comes of trying again.
+    pub fn is_usage(&self) -> bool {
+        match &self.0 {
+            TransferError::NotEmpty { .. }
+            | TransferError::Elsewhere { .. }
+            | TransferError::Source(
+                sqlite::OpenError::MasterKey(_)
+                | sqlite::OpenError::WrongMasterKey(_)
+                | sqlite::OpenError::Moved { .. },
+            ) => true,
+            TransferError::Target(error) => is_usage_of_server(error),
+            _ => false,
+        }
+    }
+}
+
+/// Whether it is told by what the operator has set, and not by a server that may be there later.
+fn is_usage_of_server(error: &postgres::OpenError) -> bool {
+    !matches!(
+        error,
+        postgres::OpenError::Server(_)
+            | postgres::OpenError::Absent
+            | postgres::OpenError::Content(_)
+    )
 }
 
 impl Place<'_> {
@@ -155,17 +187,12 @@ impl Place<'_> {
                 .create(self.data);
             made.map_err(|error| OpenError::Directory(self.data.to_owned(), error))?;
         }
-        let assertion = &self.config.assertion;
         let options = postgres::Options {
             create,
             upkeep,
             makes_master_key,
-            signing_algorithm: self.config.token.signing_algorithm,
-            retention: self.config.decisions,
-            changes: self.config.changes,
-            leeway: assertion.leeway,
             windows: (upkeep == Upkeep::Here).then(|| windows(self.config)),
-            ..postgres::Options::new(self.master_key_file())
+            ..self.server_options()
         };
         let opened = PostgresStore::open(&target(server), &options).await;
         let store = opened.map_err(OpenError::Postgres)?;
@@ -231,6 +258,46 @@ impl Place<'_> {
     /// Puts a backup in the place of the store.
     pub fn restore(&self, backup: &Path) -> Result<Restored, OpenError> {
         SqliteStore::restore(self.data, backup, &self.options()).map_err(OpenError::Sqlite)
+    }
+
+    /// Moves all that is in the file to a database server, whatever server the configuration names.
+    ///
+    /// # Errors
+    /// [`MoveError`]
+    pub async fn move_to(
+        &self,
+        server: &DatabaseConfig,
+        progress: impl FnMut(Step, &'static str, u64) + Send,
+    ) -> Result<Moved, MoveError> {
+        let (source, to) = (self.options(), self.server_options());
+        let moved = transfer(self.data, &source, &target(server), &to, progress).await;
+        moved.map_err(MoveError)
+    }
+
+    /// Gives up a move that did not end. The server is asked where one is named.
+    ///
+    /// # Errors
+    /// [`MoveError`]
+    pub async fn abandon_move(
+        &self,
+        server: Option<&DatabaseConfig>,
+    ) -> Result<Abandoned, MoveError> {
+        let to = self.server_options();
+        let target = server.map(target);
+        let target = target.as_ref().map(|target| (target, &to));
+        let abandoned = abandon(self.data, &self.options(), target).await;
+        abandoned.map_err(MoveError)
+    }
+
+    /// As the configuration says it for a database server.
+    fn server_options(&self) -> postgres::Options {
+        postgres::Options {
+            signing_algorithm: self.config.token.signing_algorithm,
+            retention: self.config.decisions,
+            changes: self.config.changes,
+            leeway: self.config.assertion.leeway,
+            ..postgres::Options::new(self.master_key_file())
+        }
     }
 
     fn options(&self) -> sqlite::Options {

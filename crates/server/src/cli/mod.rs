@@ -20,6 +20,7 @@ mod health;
 mod import;
 mod issuer;
 mod key;
+mod moving;
 mod node;
 mod operator;
 mod output;
@@ -185,6 +186,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the database
     Restore(backup::Restore),
+    /// Move the database of this machine to a PostgreSQL server, for many nodes
+    Move(moving::Move),
     /// Get an access token with a key file, from any authorization server
     Token(token::Token),
     /// Find out what is wrong with a server, or between it and a key
@@ -247,6 +250,7 @@ impl Cli {
             Command::Replay(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Restore(command) => command.run(&global).await,
+            Command::Move(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
             Command::Doctor(command) => command.run(&global).await,
             Command::Health(command) => command.run(&global).await,
@@ -282,6 +286,7 @@ impl Command {
             | Self::Replay(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Move(_)
             | Self::Doctor(_)
             | Self::Health(_) => false,
         }
@@ -313,6 +318,7 @@ impl Command {
             | Self::Node(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Move(_)
             | Self::Token(_)
             | Self::Doctor(_)
             | Self::Health(_) => false,

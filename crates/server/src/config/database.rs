@@ -22,6 +22,24 @@ pub struct DatabaseConfig {
     pub schema: String,
 }
 
+impl DatabaseConfig {
+    /// A server that a command names, with the rest as it is by default.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, or with the name of the schema.
+    pub fn named(url: String, schema: Option<String>) -> Result<Self, ConfigError> {
+        check_url(&url)?;
+        Ok(Self {
+            url,
+            password_file: None,
+            ca_file: None,
+            durability: Durability::Local,
+            connections: CONNECTIONS,
+            schema: self::schema(schema)?.unwrap_or_else(|| SCHEMA.to_owned()),
+        })
+    }
+}
+
 /// What a commit is on when it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,6 +14,7 @@ mod doctor;
 mod files;
 mod imports;
 mod issuers;
+mod moving;
 mod people;
 mod remote;
 mod remote_trust;
