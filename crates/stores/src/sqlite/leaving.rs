@@ -91,6 +91,14 @@ fn mark(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>>
         .optional()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process that ends with a database tells nobody"
+)]
+async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
 /// The database, which no other process opens until this is let go.
 pub(crate) struct Leaving {
     path: PathBuf,
@@ -116,7 +124,7 @@ impl Leaving {
                 }
                 Err(error) if !is_busy(&error) => return Err(sqlite(&path)(error).into()),
                 Err(_) if waited >= PATIENCE => return Err(Kept::InUse(path)),
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(_) => pause().await,
             }
             waited += PAUSE;
         }
