@@ -455,7 +455,8 @@ mod tests {
         let database = Connection::open(directory.path().join("grantor.db")).expect("it opens");
         // Neither columns that are computed nor the tables of a search index.
         let query = "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c \
-            WHERE t.type IN ('table', 'virtual') AND t.name <> 'sqlite_schema' AND c.hidden = 0";
+            WHERE t.type IN ('table', 'virtual') AND t.schema = 'main' AND t.name <> 'sqlite_schema' \
+                AND c.hidden = 0";
         let mut statement = database.prepare(query).expect("a query");
         let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let columns = columns.expect("columns").map(|column| column.expect("one"));
