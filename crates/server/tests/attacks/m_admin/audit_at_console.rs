@@ -281,6 +281,13 @@ fn signing_keys(clerk: &mut Clerk<'_>) {
         ("signing_key", "", "create"),
     ];
     clerk.sends("/signing-keys/new", &[("ahead", "0")], &rotated);
+    // Nodes that share a database publish a key for 10 s before any of them signs with it.
+    clerk.office.server.wait_until("the new key signs", || {
+        let keys = clerk.printed(&["key", "list"]);
+        let keys = keys.as_array().expect("a list");
+        keys.iter()
+            .any(|key| key["kid"] != first.as_str() && key["state"] == "signing")
+    });
     let revoked = ("signing_key", &*first, "delete");
     clerk.sends(&format!("/signing-keys/{first}/revoke"), &[], &[revoked]);
 }
