@@ -269,7 +269,12 @@ impl Place<'_> {
         server: &DatabaseConfig,
         progress: impl FnMut(Step, &'static str, u64) + Send,
     ) -> Result<Moved, MoveError> {
-        let (source, to) = (self.options(), self.server_options());
+        let source = self.options();
+        // What was used is remembered for as long as servers here accepted it.
+        let to = postgres::Options {
+            windows: Some(windows(self.config)),
+            ..self.server_options()
+        };
         let moved = transfer(self.data, &source, &target(server), &to, progress).await;
         moved.map_err(MoveError)
     }

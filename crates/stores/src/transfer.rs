@@ -129,6 +129,11 @@ pub enum TransferError {
         "it is not known whether the move was committed: {0}; run the same command again, which finds out"
     )]
     Unknown(postgres::OpenError),
+    /// It is committed, and the database that was left does not say so yet.
+    #[error(
+        "all of it is in the other database, and this one could not be marked: {0}; run the same command again, which marks it"
+    )]
+    NotMarked(sqlite::OpenError),
     /// No move has begun.
     #[error("{0}: no move of this database has begun; nothing was changed")]
     NotMoving(PathBuf),
@@ -160,7 +165,8 @@ impl From<Failure> for TransferError {
 /// Repeated after an interruption, it ends what was begun.
 ///
 /// # Errors
-/// [`TransferError`]; then nothing is in PostgreSQL, unless it is [`TransferError::Unknown`].
+/// [`TransferError`]; then nothing is in PostgreSQL, unless it is [`TransferError::Unknown`] or
+/// [`TransferError::NotMarked`].
 pub async fn transfer(
     from: &Path,
     source: &sqlite::Options,
@@ -183,7 +189,7 @@ pub async fn transfer(
     }
     let ended = arriving.moved_by().await?;
     if begun.is_some() && begun.as_ref().map(|begun| &begun.id) == ended.as_ref() {
-        leaving.ends(&to)?;
+        leaving.ends(&to).map_err(TransferError::NotMarked)?;
         return Ok(Moved { tables: Vec::new() });
     }
     if let Some(table) = arriving.used().await? {
@@ -211,7 +217,7 @@ pub async fn transfer(
         failed => failed,
     };
     match &committed {
-        Ok(_) => leaving.ends(&to)?,
+        Ok(_) => leaving.ends(&to).map_err(TransferError::NotMarked)?,
         // Nothing was committed: the database may be used as before.
         Err(_) => leaving.stays()?,
     }

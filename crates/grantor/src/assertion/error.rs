@@ -215,7 +215,7 @@ impl AssertionError {
             Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
             Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
             Self::Replayed => "jti was used before; each assertion needs a new one".into(),
-            Self::BeforeFence(_) => "assertions of before are not taken any more; send a new one in a moment".into(),
+            Self::BeforeFence(_) => "it was issued too early for this server; send a new one in a minute".into(),
             Self::OverQuota(_) => "too many assertions that have not expired; use access tokens until they expire".into(),
         })
     }

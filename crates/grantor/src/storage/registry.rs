@@ -114,8 +114,8 @@ macro_rules! any_change {
         #[derive(Clone, Debug)]
         pub enum AnyChange {
             $($(#[$doc])* $kind(Change<$resource>),)*
-            /// None, and it leaves no record: a condition of the other changes, which rest on what a
-            /// list had. It holds if and only if the newest record of a change of this kind
+            /// A condition, and no change: it leaves no record. The other changes rest on what a list
+            /// had. It holds if and only if the newest record of a change of this kind
             /// ([`Resource::NAME`]) has this number ([`ChangeRecord::id`]), or, with 0, there is none;
             /// else [`StoreError::Conflict`].
             NoneSince {

@@ -139,7 +139,8 @@ impl Move {
                 Some(time(fence)),
                 format!(
                     "the move is given up, and servers start on {data} again; as it is not known whether it has arrived, assertions issued before {} \
-                     are refused, and tokens issued before now are inactive; start no node on the other database",
+                     are refused, and tokens issued before now are inactive; start no node on the other database; what was disabled, deleted or withdrawn \
+                     there is not so here: look it through",
                     time(fence)
                 ),
             ),

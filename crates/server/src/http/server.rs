@@ -61,7 +61,7 @@ pub async fn serve(
         ends: AtomicBool::new(false),
     });
     let (stopping, stopped) = watch::channel(());
-    let mut stop = pin!(drained(stop, &answering.ends, listener.drain));
+    let mut stop = pin!(drained(stop, &answering, listener.drain));
     loop {
         let (stream, peer, seat) = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -88,10 +88,18 @@ pub async fn serve(
     Ok(())
 }
 
-/// Says that the server ends when `stop` is ready, and is ready when all have heard of it.
-async fn drained(stop: impl Future<Output = ()>, ends: &AtomicBool, drain: Duration) {
+/// Says that the server ends when `stop` is ready, and is ready when all have heard of it. A server
+/// whose store has ended has nothing to answer meanwhile.
+async fn drained(stop: impl Future<Output = ()>, answering: &Answering, drain: Duration) {
     stop.await;
-    ends.store(true, Ordering::Relaxed);
+    answering.ends.store(true, Ordering::Relaxed);
+    if drain.is_zero() || answering.store.has_ended() {
+        return;
+    }
+    tracing::info!(
+        seconds = drain.as_secs(),
+        "not ready any more, and still answering"
+    );
     #[expect(
         clippy::disallowed_methods,
         reason = "a load balancer asks now and then, and tells nobody what it has heard"

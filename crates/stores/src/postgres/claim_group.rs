@@ -44,9 +44,10 @@ const QUEUE: usize = 8192;
 /// How often a claim goes to another group because a request before it in the same group was
 /// refused.
 const MOST_GROUPS: u8 = 3;
-/// How long a claim waits for groups before it, and how long for a connection. Behind it, whoever
-/// asked is told to come back.
-const SENT_WITHIN: Duration = Duration::from_secs(1);
+/// How long a claim waits for groups before it. Behind it, whoever asked is told to come back.
+const QUEUED_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long a group waits for a connection, which is opened all the same for the next one.
+const CONNECTED_WITHIN: Duration = Duration::from_millis(500);
 /// How long a failure tells that the next claim will fail too, where none succeeds.
 const FAILURE_TELLS: Duration = Duration::from_secs(5);
 /// How long it is tried to send a group's claims one by one, where it was not taken as a whole.
@@ -208,7 +209,7 @@ struct Desk {
 async fn run(desk: Arc<Desk>, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut jobs, GROUP).await > 0 {
-        let is_late = |job: &mut Job| job.asked.elapsed() > SENT_WITHIN;
+        let is_late = |job: &mut Job| job.asked.elapsed() > QUEUED_WITHIN;
         for late in jobs.extract_if(.., is_late) {
             late.end(Err(unavailable("the claims before this one took too long")));
         }
@@ -245,10 +246,9 @@ fn entries(jobs: impl Iterator<Item = Job>) -> Vec<Entry> {
 impl Desk {
     /// Decides a group: requests with one use by one statement, those with several by another.
     async fn group(self: Arc<Self>, entries: Vec<Entry>) {
-        let session = match timeout(SENT_WITHIN, self.session()).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(failure)) => return self.fail(entries, failure.into()),
-            Err(_) => return self.fail(entries, unavailable("no connection for claims in time")),
+        let session = match self.clone().session_in_time().await {
+            Ok(session) => session,
+            Err(error) => return self.fail(entries, error),
         };
         let (single, several): (Vec<Entry>, Vec<Entry>) = entries
             .into_iter()
@@ -278,6 +278,18 @@ impl Desk {
         self.end_all(entries, Arc::new(error));
     }
 
+    /// As [`Desk::session`], soon. Where one has to be opened, that goes on for the groups behind.
+    async fn session_in_time(self: Arc<Self>) -> Result<Arc<Session>, StoreError> {
+        if self.cached.source().connections.claims.is_open() {
+            return self.session().await.map_err(StoreError::from);
+        }
+        let opening = tokio::spawn(async move { self.session().await });
+        match timeout(CONNECTED_WITHIN, opening).await {
+            Ok(Ok(opened)) => opened.map_err(StoreError::from),
+            Ok(Err(_)) | Err(_) => Err(unavailable("no connection for claims in time")),
+        }
+    }
+
     /// The session of claims, once it is known what signs of loss mean.
     async fn session(&self) -> Result<Arc<Session>, Failure> {
         let source = self.cached.source();
@@ -290,6 +302,7 @@ impl Desk {
     /// their answer.
     async fn one_by_one(self: Arc<Self>, session: &Arc<Session>, sql: &str, entries: Vec<Entry>) {
         let begun = Instant::now();
+        let (count, mut is_any_done) = (entries.len(), false);
         for entry in entries {
             let alone = vec![entry];
             if begun.elapsed() > ONE_BY_ONE {
@@ -298,13 +311,20 @@ impl Desk {
                 continue;
             }
             match self.claim(session, sql, &alone).await {
-                Ok(fresh) => self.clone().sort_out(session, alone, &fresh),
+                Ok(fresh) => {
+                    is_any_done = true;
+                    self.clone().sort_out(session, alone, &fresh);
+                }
                 Err(Refusal::OfAll(error)) => self.end_all(alone, Arc::new(error)),
                 Err(Refusal::ForOthers) => {
                     let error = unavailable("another transaction holds this use");
                     self.end_all(alone, Arc::new(error));
                 }
             }
+        }
+        if count > 1 && !is_any_done {
+            self.sent
+                .has_failed(&unavailable("another transaction holds all of them"));
         }
     }
 

@@ -193,8 +193,7 @@ fn not_connected(error: tokio_postgres::Error) -> Failure {
     let text = because(&error);
     let remedy = match &text {
         text if text.contains("unsupported startup parameter") => {
-            "a pooler is between, which takes our settings from us: connect to the server itself, or have it use pool_mode = session and pass \
-             `options` on"
+            "a pooler is between, which takes our settings from us: connect to the server itself"
         }
         text if text.contains("does not support TLS") => {
             "set ssl = on at the server, with a certificate for the name in [database] url"

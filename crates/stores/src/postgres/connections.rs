@@ -158,7 +158,7 @@ impl Line {
     }
 
     /// Whether it is open, as far as it is known without waiting.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let session = self.session.try_lock();
         session.is_ok_and(|session| session.as_ref().is_some_and(|open| !open.has_ended()))
     }

@@ -218,7 +218,7 @@ impl Settings {
             [] => "as they were set".to_owned(),
             differing => differing.join(", "),
         };
-        let remedy = "connect to the server itself with [database] url, or have the pooler between use pool_mode = session and pass `options` on";
+        let remedy = "connect to the server itself with [database] url, and not to a pooler";
         finding(
             "settings of the session",
             found,

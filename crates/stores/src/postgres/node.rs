@@ -68,8 +68,8 @@ impl PostgresStore {
         Ok(rows.iter().map(info).collect())
     }
 
-    /// Tells the others that this node stops, so that no change waits for it. From then on it proves
-    /// nothing, and answers nothing that rests on the database.
+    /// Tells the others that this node stops, so that no change waits for it: when no request comes
+    /// any more. From then on it does not look at what others change.
     pub async fn leave(&self) {
         if self.0.options.upkeep == Upkeep::Here {
             self.0.leaving.asked.notify_one();
@@ -144,7 +144,6 @@ impl Inner {
     /// commits.
     pub(super) async fn prove(&self) -> Result<(), Failure> {
         let heeded = self.cached.position();
-        let clock = SystemClock.now().millis();
         let put = format!(
             "INSERT INTO node (id, version, seen, clock_ms, confirmed) \
             VALUES ($1, $2, clock_timestamp(), $3, $4::text::pg_snapshot) \
@@ -152,7 +151,7 @@ impl Inner {
             RETURNING {PROVEN}"
         );
         let session = self.connections().looks.session().await?;
-        let began = Instant::now();
+        let (began, clock) = (Instant::now(), SystemClock.now().millis());
         let version = env!("CARGO_PKG_VERSION");
         let proof = session
             .query_one(&put, &[&self.node, &version, &clock, &heeded.snapshot()])

@@ -1,6 +1,6 @@
 //! The tables, made and changed under one lock: nodes that start at once make them once.
 
-use super::{OpenError, error::Failure, session::Session};
+use super::{OpenError, error::Failure, meta, session::Session};
 
 /// One entry per schema version, never changed once released. Each leaves the program before it
 /// working: what is not needed any more is removed a release later.
@@ -58,6 +58,8 @@ pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), OpenE
         let put = "INSERT INTO meta (name, value) VALUES ('schema', $1::bigint::text) \
             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         session.execute(put, &[&KNOWN]).await?;
+    }
+    if found < KNOWN || meta::get(session, "triggers").await?.is_none() {
         session.batch(NOTE_TRIGGERS).await?;
     }
     Ok(())

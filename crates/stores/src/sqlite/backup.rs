@@ -390,7 +390,9 @@ impl Successor<'_> {
     }
 }
 
-fn raise_fences(
+/// Refuses what was issued before now, where it is not known what became of it, and gives none of the
+/// numbers again that were given, or may have been. Answers the fence of assertions.
+pub(super) fn raise_fences(
     connection: &Connection,
     given: &Numbers,
     revocations: Revocations,

@@ -13,10 +13,11 @@ use grantor::{clock::UnixTime, storage::ReplayKey};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::{
-    OpenError, Options, SqliteStore, claim_rows,
-    marks::Marks,
+    OpenError, Options, SqliteStore,
+    backup::{Revocations, raise_fences},
+    claim_rows,
     open::{self, sqlite},
-    seen::numbers_of,
+    seen::{Numbers, numbers_of},
 };
 use crate::transfer::{Row, Table};
 
@@ -183,12 +184,17 @@ impl Leaving {
         let now = options.clock.now();
         self.with(|connection| {
             let transaction = connection.unchecked_transaction()?;
-            let marks = Marks::load(&transaction)?;
-            marks.raise_fence(&transaction, now, options.leeway)?;
-            marks.raise_token_fence(&transaction, now)?;
+            // Which numbers were given there is not known either.
+            let fence = raise_fences(
+                &transaction,
+                &Numbers::new(),
+                Revocations::Unknown,
+                now,
+                options.leeway,
+            )?;
             transaction.execute("DELETE FROM meta WHERE name = ?1", [MOVING])?;
             transaction.commit()?;
-            Ok(marks.fence().unwrap_or(now))
+            Ok(fence)
         })
     }
 

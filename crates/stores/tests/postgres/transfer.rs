@@ -367,7 +367,19 @@ async fn what_is_interrupted_is_given_up() {
 
     // Nobody is asked: servers may have worked there.
     interrupted(directory.path(), &database, "client").await;
+    let given = || -> i64 {
+        let file = directory.path().join("grantor.db");
+        let sqlite = rusqlite::Connection::open(file).expect("the database");
+        let last = "SELECT seq FROM sqlite_sequence WHERE name = 'client'";
+        let last = sqlite.query_row(last, [], |row| row.get(0));
+        last.expect("a number")
+    };
+    let before = given();
     let given_up = abandon(directory.path(), &options, None).await;
+    assert!(
+        given() > before + 1_000_000,
+        "none of theirs is given again"
+    );
     let store = open(directory.path()).expect("it opens");
     let fence = store.fence().map(Abandoned::Fenced);
     assert_eq!(fence, Some(given_up.expect("given up")));

@@ -29,8 +29,8 @@ pub struct Ports {
     pub(super) batch: Arc<dyn Batch>,
     pub(super) log: Arc<dyn Log<ChangeRecord>>,
     /// One change at a time is made, and none between a decision and what it decides: how many there
-    /// were tells. What a decision rests on is a condition of its commit too, as other processes have
-    /// turns of their own: those of this one are not decided twice.
+    /// were tells. What a decision rests on is a condition of its commit too, for other processes have
+    /// turns of their own; that nothing further hangs on what is deleted is none.
     pub(super) turn: Arc<Mutex<u64>>,
 }
 
