@@ -81,7 +81,7 @@ fn s087_the_examples_have_each_setting_that_a_start_demands() {
 
 /// Settings and their values, as the start checks have them: a new check is found.
 fn demanded() -> Vec<(String, String)> {
-    let source = Path::new(ROOT).join("crates/stores/src/postgres/start_check.rs");
+    let source = Path::new(ROOT).join("crates/stores/src/postgres/judgement.rs");
     let source = text(&source);
     let body = source.split_once("fn of_disk").expect("the checks").1;
     let body = body.split_once("\n    }\n").expect("their end").0;
