@@ -376,7 +376,9 @@ async fn sa04_what_was_fresh_before_the_server_was_killed_is_not_fresh_again() {
             server.start();
         });
     }
-    serves_again(&nodes[0], "after").await;
+    for (node, name) in nodes.iter().zip(["after", "after here"]) {
+        serves_again(node, name).await;
+    }
     is_over.store(true, Ordering::Relaxed);
     all(load).await;
     let told = std::mem::take(&mut *told.lock().expect("no panic"));
