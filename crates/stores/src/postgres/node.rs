@@ -11,7 +11,6 @@ use grantor::{
     clock::{Clock as _, SystemClock},
     storage::StoreError,
 };
-
 use tokio::{sync::Notify, time::timeout};
 
 use super::{Inner, PostgresStore, error::Failure, fitness::PROVEN, session::Session};

@@ -127,6 +127,14 @@ async fn becomes_unready(node: &Store, line: &str) {
     );
 }
 
+/// A ready node that asks ten times a second whether the server keeps what is promised.
+async fn checked_often(database: &Database) -> Store {
+    let often = |options: &mut Options| options.checks_every = Duration::from_millis(100);
+    let node = database.open_with(often).await;
+    becomes_ready(&node).await;
+    node
+}
+
 async fn becomes_ready(node: &Store) {
     let mut said = String::new();
     wait::within(SOON, "it is ready again", async || {
@@ -184,10 +192,7 @@ async fn s087_a_running_node_answers_nothing_while_a_setting_is_wrong() {
         return skipped();
     };
     let database = Database::of(server.database());
-    let node = database
-        .open_with(|options| options.checks_every = Duration::from_millis(100))
-        .await;
-    becomes_ready(&node).await;
+    let node = checked_often(&database).await;
     for setting @ (name, wrong, _) in SETTINGS {
         turn(&database, name, wrong).await;
         let line = line_of(setting);
@@ -382,10 +387,7 @@ async fn s087_a_running_node_answers_nothing_with_tables_that_do_not_keep() {
     let Some(database) = Database::new() else {
         return;
     };
-    let node = database
-        .open_with(|options| options.checks_every = Duration::from_millis(100))
-        .await;
-    becomes_ready(&node).await;
+    let node = checked_often(&database).await;
     for (turned, line) in TABLES {
         database.by_hand(turned).expect("turned");
         becomes_unready(&node, line).await;
@@ -502,9 +504,7 @@ async fn s087_what_decisions_set_in_their_transaction_is_no_finding() {
     let Some(database) = Database::new() else {
         return;
     };
-    let node = database
-        .open_with(|options| options.checks_every = Duration::from_millis(50))
-        .await;
+    let node = checked_often(&database).await;
     let (session, connection) = tokio_postgres::connect(&database.database.url, NoTls)
         .await
         .expect("a session");
@@ -531,10 +531,7 @@ async fn s087_a_trigger_that_is_gone_is_named_with_the_statement_that_makes_it()
     let Some(database) = Database::new() else {
         return;
     };
-    let node = database
-        .open_with(|options| options.checks_every = Duration::from_millis(100))
-        .await;
-    becomes_ready(&node).await;
+    let node = checked_often(&database).await;
     let statement = database
         .database
         .psql("SELECT pg_get_triggerdef(oid, true) FROM pg_trigger WHERE tgname = 'client_changed'")

@@ -122,13 +122,12 @@ impl<'a> View<'a> {
             ..ChangeFilter::default()
         };
         let page = self.ports.log.page(&filter, Start::Last(1), 1).await?;
-        match page.entries.last() {
-            Some(entry) => match ChangeRecord::read(&entry.document) {
-                Ok(record) => Ok(record.id),
-                Err(error) => Err(StoreError::Failed(error.into())),
-            },
-            None => Ok(0),
-        }
+        let Some(entry) = page.entries.last() else {
+            return Ok(0);
+        };
+        let newest = ChangeRecord::read(&entry.document);
+        let newest = newest.map_err(|error| StoreError::Failed(error.into()))?;
+        Ok(newest.id)
     }
 
     /// As [`View::get`], for a decision that holds only as long as it is so.
