@@ -32,8 +32,8 @@ pub struct Options {
     /// Leave out Authlib and node-oidc-provider, which need python3 and package registries
     #[arg(long)]
     without_peers: bool,
-    /// With a node on a PostgreSQL server, too, which is started on this machine's disk: its CPU time
-    /// beside that of the node
+    /// With a PostgreSQL server, too, which is started on this machine's disk: what used assertions
+    /// in it cost beside those in memory, and a node on it; its own CPU time beside theirs
     #[arg(long, value_name = "ENGINE")]
     database: Option<Engine>,
     /// Leave out `scale`
@@ -128,7 +128,7 @@ fn rounds<'a>(
         } else {
             tokens.div_ceil(5)
         })?;
-        Run::measure(contestant.process(), contestant.load(), requests)?;
+        Run::measure(&[contestant.process()], &contestant.load(), requests)?;
     }
     for round in 1..=rounds {
         for results in &mut results {
@@ -145,16 +145,16 @@ fn rounds<'a>(
 impl Results<'_> {
     fn turn(&mut self, tokens: usize) -> Result<(), Box<dyn Error>> {
         let Contestant { row, .. } = self.contestant;
-        let (process, load) = (self.contestant.process(), self.contestant.load());
+        let (process, load) = ([self.contestant.process()], self.contestant.load());
         let requests = |tokens: usize| self.contestant.requests(tokens);
         let many = if row.kind.is_peer() {
             tokens.div_ceil(5)
         } else {
             tokens
         };
-        let full = Run::measure(process, load, requests(many)?)?;
-        let half = Run::measure_at(process, load, full.rate / 2.0, requests(many)?)?;
-        let same = Run::measure_at(process, load, SAME_RATE, requests(tokens.div_ceil(20))?)?;
+        let full = Run::measure(&process, &load, requests(many)?)?;
+        let half = Run::measure_at(&process, &load, full.rate / 2.0, requests(many)?)?;
+        let same = Run::measure_at(&process, &load, SAME_RATE, requests(tokens.div_ceil(20))?)?;
         println!(
             "{:46} {:36} {:7.1} us {:7.0}/s  half load p50 {:6.2} p99 {:6.2} ms",
             row.server, row.exchange, full.cpu_micros, full.rate, half.p50_millis, half.p99_millis
@@ -207,7 +207,9 @@ fn section(results: &[Results<'_>]) -> Section {
                 format!("{:.2}", results.times(floor, |run| run.cpu_micros))
             }),
             match results.contestant.row.kind {
-                Kind::Postgres => format!("{:.1}", results.full(|run| run.database_micros).median),
+                Kind::Claims | Kind::Postgres => {
+                    format!("{:.1}", results.full(|run| run.database_micros).median)
+                }
                 _ => String::new(),
             },
             format!("{:.0}", results.full(|run| run.rate).median),
@@ -294,10 +296,10 @@ fn wanted(results: &[Results<'_>], floor: &Results<'_>) -> String {
         memory.times(floor, |run| run.cpu_micros),
         "<= 1.25",
     );
-    if let Some(postgres) = of(Kind::Postgres).next() {
+    if let Some(claims) = of(Kind::Claims).next() {
         row(
-            "CPU per token, PostgreSQL replay / memory replay",
-            postgres.times(memory, |run| run.cpu_micros),
+            "CPU per token, embedded, PostgreSQL replay / memory replay",
+            claims.times(memory, |run| run.cpu_micros),
             "<= 1.05",
         );
     }

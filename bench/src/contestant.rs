@@ -1,6 +1,9 @@
 //! Who is compared: a server, a client of it, and what that client asks for.
 
-use std::{error::Error, fs, path::Path, process::Command, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    error::Error, fs, net::SocketAddr, path::Path, process::Command, rc::Rc, sync::Arc,
+    time::Duration,
+};
 
 use grantor_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
@@ -9,8 +12,8 @@ use crate::{
     load::{Load, client_credentials_form, form_request, request},
     peers::Peers,
     process::Process,
-    server::{Installation, Server},
-    settings::Settings,
+    server::{self, Installation, Server},
+    settings::{self, Settings},
     sign::Signer,
 };
 
@@ -42,6 +45,8 @@ pub enum Kind {
     Floor,
     Memory,
     Durable,
+    /// Used assertions, and nothing else, in PostgreSQL.
+    Claims,
     Postgres,
     PeerMemory,
     PeerDurable,
@@ -56,6 +61,11 @@ const FLOOR: Row = Row {
 const MEMORY: Row = Row {
     server: "Grantor embedded, memory replay",
     kind: Kind::Memory,
+    ..FLOOR
+};
+const CLAIMS_IN_POSTGRES: Row = Row {
+    server: "Grantor embedded, PostgreSQL replay",
+    kind: Kind::Claims,
     ..FLOOR
 };
 const AUTHLIB: [Row; 2] = [
@@ -96,7 +106,7 @@ impl Kind {
             Self::Floor => "no replay store",
             Self::Memory | Self::PeerMemory => "memory replay",
             Self::Durable | Self::PeerDurable => "SQLite replay",
-            Self::Postgres => "PostgreSQL replay",
+            Self::Claims | Self::Postgres => "PostgreSQL replay",
         }
     }
 
@@ -131,9 +141,10 @@ enum Running {
         Server,
         #[expect(dead_code, reason = "lives as long as the server")] Database,
     ),
-    /// With its settings and its log.
+    /// With the database that it asks, its settings and its log.
     Other(
         Process,
+        #[expect(dead_code, reason = "lives as long as the server")] Option<Database>,
         #[expect(dead_code, reason = "lives as long as the server")] TempDir,
     ),
 }
@@ -154,21 +165,24 @@ impl Contestant {
         postgres: Option<&Arc<Postgres>>,
     ) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut all = vec![
-            Self::inside("floor", FLOOR)?,
-            Self::inside("memory", MEMORY)?,
+            Self::inside("floor", FLOOR, None)?,
+            Self::inside("memory", MEMORY, None)?,
         ];
+        if let Some(engine) = postgres {
+            all.push(Self::inside("memory", CLAIMS_IN_POSTGRES, Some(engine))?);
+        }
         all.extend(durable()?);
-        if let Some(server) = postgres {
-            all.push(on_postgres(server)?);
+        if let Some(engine) = postgres {
+            all.extend(on_postgres(engine)?);
         }
         let Some(peers) = peers else { return Ok(all) };
         for row in AUTHLIB {
-            all.push(Self::other(row, |settings, file| {
+            all.push(Self::other(row, None, |settings, file| {
                 Ok(peers.authlib(settings, file))
             })?);
         }
         for row in OIDC_PROVIDER {
-            all.push(Self::other(row, |settings, _| {
+            all.push(Self::other(row, None, |settings, _| {
                 peers.oidc_provider(settings)
             })?);
         }
@@ -184,10 +198,7 @@ impl Contestant {
     }
 
     pub fn load(&self) -> Load {
-        Load {
-            address: self.process().address(),
-            connections: CONNECTIONS,
-        }
+        Load::to(self.process().address(), CONNECTIONS)
     }
 
     /// Signs, and writes requests with it.
@@ -196,13 +207,17 @@ impl Contestant {
             .signer
             .presign(count)?
             .iter()
-            .map(|assertion| self.row.usage.request(self.load(), assertion))
+            .map(|assertion| self.row.usage.request(self.process().address(), assertion))
             .collect())
     }
 
     /// A server that is a command of this program.
-    fn inside(command: &str, row: Row) -> Result<Self, Box<dyn Error>> {
-        Self::other(row, |_, file| {
+    fn inside(
+        command: &str,
+        row: Row,
+        engine: Option<&Arc<Postgres>>,
+    ) -> Result<Self, Box<dyn Error>> {
+        Self::other(row, engine, |_, file| {
             let mut program = Command::new(std::env::current_exe()?);
             program.args(["serve", command]).arg(file);
             Ok(Installed {
@@ -212,25 +227,35 @@ impl Contestant {
         })
     }
 
-    /// A server that is told its settings.
+    /// A server that is told its settings, with a database of its own where there is an engine.
     fn other(
         row: Row,
+        engine: Option<&Arc<Postgres>>,
         installed: impl FnOnce(&Settings, &Path) -> Result<Installed, Box<dyn Error>>,
     ) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
         let replay = (row.kind == Kind::PeerDurable).then(|| directory.path().join("replay.db"));
-        let (settings, signer) = Settings::new(CLIENTS, replay)?;
+        let (mut settings, signer) = Settings::new(CLIENTS, replay)?;
+        let database = engine.map(|engine| engine.database());
+        settings.database = database.as_ref().map(|database| settings::Database {
+            url: database.url.clone(),
+            master_key: directory.path().join("master.key"),
+        });
         let file = directory.path().join("settings.json");
         fs::write(&file, serde_json::to_vec(&settings)?)?;
         let Installed { mut command, input } = installed(&settings, &file)?;
         let first = signer.presign(1)?;
-        let process = Process::start(
+        let mut process = Process::start(
             &mut command,
             &input,
             settings.address(),
             &directory.path().join("log"),
         )?;
-        let host = Host::new(Running::Other(process, directory), row.usage, &first)?;
+        if let Some(engine) = engine {
+            process.asks(engine)?;
+        }
+        let running = Running::Other(process, database, directory);
+        let host = Host::new(running, row.usage, &first)?;
         Ok(Self {
             row,
             signer,
@@ -249,99 +274,96 @@ const POSTGRES: Row = Row {
     kind: Kind::Postgres,
     ..FLOOR
 };
-/// What clients of the server with SQLite ask for, and how they are registered.
-const EXCHANGES: [(Row, &[&str]); 5] = [
-    (DURABLE, &["--generate-key", "RS256"]),
-    (
-        Row {
-            exchange: "ES256 grant -> ES256 JWT",
-            ..DURABLE
-        },
-        &["--generate-key", "ES256"],
-    ),
-    (
-        Row {
-            exchange: "Ed25519 grant -> ES256 JWT",
-            ..DURABLE
-        },
-        &["--generate-key", "Ed25519"],
-    ),
-    (
-        Row {
-            exchange: "HS256 client_secret_jwt -> ES256 JWT",
-            usage: Use::ClientAuthentication,
-            ..DURABLE
-        },
-        &["--auth", "client_secret_jwt"],
-    ),
-    (
-        Row {
-            exchange: "RS256 grant -> opaque",
-            ..DURABLE
-        },
-        &["--generate-key", "RS256", "--token-format", "opaque"],
-    ),
-];
-
-/// One server with SQLite and ten clients, some of which never ask.
-fn durable() -> Result<Vec<Contestant>, Box<dyn Error>> {
-    let installation = Installation::new("")?;
-    let mut signers = Vec::new();
-    for number in 0..CLIENTS {
-        let options = EXCHANGES
-            .get(number)
-            .map_or(&["--generate-key"][..], |(_, options)| options);
-        signers.push(installation.register(&format!("bench-{number}"), options)?);
-    }
-    let first = signers[0].presign(1)?;
-    let host = Rc::new(Host::new(
-        Running::Grantor(installation.serve()?),
-        DURABLE.usage,
-        &first,
-    )?);
-    let contestant = |((row, _), signer): (&(Row, _), Signer)| Contestant {
-        row: *row,
-        signer,
-        host: host.clone(),
-    };
-    Ok(EXCHANGES.iter().zip(signers).map(contestant).collect())
+/// What a client asks for.
+struct Exchange {
+    text: &'static str,
+    usage: Use,
+    /// How the client is registered for it.
+    options: &'static [&'static str],
 }
 
-/// One node on a PostgreSQL database of its own.
-fn on_postgres(server: &Arc<Postgres>) -> Result<Contestant, Box<dyn Error>> {
-    let database = server.database();
-    let configuration = format!(
-        "[database]\nurl = {:?}\ndurability = \"local\"\n",
-        database.url
-    );
-    let installation = Installation::new(&configuration)?;
-    let signer = installation.register("bench-0", &["--generate-key", "RS256"])?;
-    for number in 1..CLIENTS {
-        installation.register(&format!("bench-{number}"), &["--generate-key"])?;
-    }
-    let first = signer.presign(1)?;
-    let mut grantor = installation.serve()?;
-    grantor
-        .process
-        .asks(server.process().ok_or("PostgreSQL does not run")?);
-    let host = Host::new(
-        Running::OnDatabase(grantor, database),
-        POSTGRES.usage,
-        &first,
-    )?;
-    Ok(Contestant {
-        row: POSTGRES,
-        signer,
-        host: Rc::new(host),
+const RSA: Exchange = Exchange {
+    text: RSA_GRANT,
+    usage: Use::Grant,
+    options: &["--generate-key", "RS256"],
+};
+const EC: Exchange = Exchange {
+    text: "ES256 grant -> ES256 JWT",
+    usage: Use::Grant,
+    options: &["--generate-key", "ES256"],
+};
+const ED25519: Exchange = Exchange {
+    text: "Ed25519 grant -> ES256 JWT",
+    usage: Use::Grant,
+    options: &["--generate-key", "Ed25519"],
+};
+const SECRET: Exchange = Exchange {
+    text: "HS256 client_secret_jwt -> ES256 JWT",
+    usage: Use::ClientAuthentication,
+    options: &["--auth", "client_secret_jwt"],
+};
+const OPAQUE: Exchange = Exchange {
+    text: "RS256 grant -> opaque",
+    usage: Use::Grant,
+    options: &["--generate-key", "RS256", "--token-format", "opaque"],
+};
+
+/// A client holds more opaque tokens at once here than is usual.
+const LIMITS: &str = "[limits]\ntokens_per_client = 1000000\n";
+
+/// With SQLite.
+fn durable() -> Result<Vec<Contestant>, Box<dyn Error>> {
+    let exchanges = [RSA, EC, ED25519, SECRET, OPAQUE];
+    served(Installation::new(LIMITS)?, DURABLE, &exchanges, |server| {
+        Ok(Running::Grantor(server))
     })
 }
 
+/// One node on a PostgreSQL database of its own.
+fn on_postgres(engine: &Arc<Postgres>) -> Result<Vec<Contestant>, Box<dyn Error>> {
+    let database = engine.database();
+    let installation = Installation::new(&(server::on_postgres(&database) + LIMITS))?;
+    served(installation, POSTGRES, &[RSA, OPAQUE], |mut server| {
+        server.process.asks(engine)?;
+        Ok(Running::OnDatabase(server, database))
+    })
+}
+
+/// A server with ten clients, some of which never ask.
+fn served(
+    installation: Installation,
+    server: Row,
+    exchanges: &[Exchange],
+    running: impl FnOnce(Server) -> Result<Running, Box<dyn Error>>,
+) -> Result<Vec<Contestant>, Box<dyn Error>> {
+    let mut signers = Vec::new();
+    for number in 0..CLIENTS {
+        let options = exchanges
+            .get(number)
+            .map_or(&["--generate-key"][..], |exchange| exchange.options);
+        signers.push(installation.register(&format!("bench-{number}"), options)?);
+    }
+    let first = signers[0].presign(1)?;
+    let running = running(installation.serve()?)?;
+    let host = Rc::new(Host::new(running, exchanges[0].usage, &first)?);
+    let contestant = |(exchange, signer): (&Exchange, Signer)| Contestant {
+        row: Row {
+            exchange: exchange.text,
+            usage: exchange.usage,
+            ..server
+        },
+        signer,
+        host: host.clone(),
+    };
+    Ok(exchanges.iter().zip(signers).map(contestant).collect())
+}
+
 impl Use {
-    fn request(self, load: Load, assertion: &str) -> Vec<u8> {
+    fn request(self, address: SocketAddr, assertion: &str) -> Vec<u8> {
         match self {
-            Self::Grant => request(load.address, assertion),
+            Self::Grant => request(address, assertion),
             Self::ClientAuthentication => {
-                form_request(load.address, "", &client_credentials_form(assertion))
+                form_request(address, "", &client_credentials_form(assertion))
             }
         }
     }
@@ -351,11 +373,7 @@ impl Host {
     /// A server that was just started, asked for its first token.
     fn new(server: Running, usage: Use, assertions: &[String]) -> Result<Self, Box<dyn Error>> {
         let process = server.process();
-        let load = Load {
-            address: process.address(),
-            connections: 1,
-        };
-        let start = Start::of(process, &usage.request(load, &assertions[0]))?;
+        let start = Start::of(process, &usage.request(process.address(), &assertions[0]))?;
         Ok(Self { server, start })
     }
 }
@@ -363,11 +381,7 @@ impl Host {
 impl Start {
     /// Asks for the first token.
     pub fn of(process: &Process, request: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let answer = Load {
-            address: process.address(),
-            connections: 1,
-        }
-        .ask(request);
+        let answer = Load::to(process.address(), 1).ask(request);
         let time = process.spawned().elapsed();
         let answer =
             answer.map_err(|error| format!("no token: {error}\nthe server: {}", process.said()))?;
@@ -385,7 +399,7 @@ impl Running {
     fn process(&self) -> &Process {
         match self {
             Self::Grantor(server) | Self::OnDatabase(server, _) => &server.process,
-            Self::Other(process, _) => process,
+            Self::Other(process, ..) => process,
         }
     }
 }

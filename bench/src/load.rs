@@ -21,9 +21,10 @@ use tokio::{
 use crate::process::cpu_time;
 
 /// Where to, and how much at once.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Load {
-    pub address: SocketAddr,
+    /// Among which the connections are shared out; the first is the host in requests.
+    pub addresses: Vec<SocketAddr>,
     pub connections: usize,
 }
 
@@ -55,11 +56,24 @@ impl Outcome {
 type Due = (Instant, Vec<u8>);
 
 impl Load {
+    /// To one server.
+    pub fn to(address: SocketAddr, connections: usize) -> Self {
+        Self {
+            addresses: vec![address],
+            connections,
+        }
+    }
+
+    /// What requests call the server.
+    pub fn host(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
     /// Grant requests with these assertions.
     pub fn grants(&self, assertions: &[String]) -> Vec<Vec<u8>> {
         assertions
             .iter()
-            .map(|assertion| request(self.address, assertion))
+            .map(|assertion| request(self.host(), assertion))
             .collect()
     }
 
@@ -67,13 +81,13 @@ impl Load {
     /// refusal is cheaper than a token.
     pub fn run(&self, requests: Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>> {
         let queue = Arc::new(Mutex::new(requests));
-        self.measured(|| {
+        self.measured(|address| {
             let queue = queue.clone();
             let next = async move || {
                 let request = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 request.map(|request| (Instant::now(), request))
             };
-            connection(self.address, next)
+            connection(address, next)
         })
     }
 
@@ -96,10 +110,10 @@ impl Load {
                 }
             }
         });
-        let outcome = self.measured(|| {
+        let outcome = self.measured(|address| {
             let receiver: Arc<tokio::sync::Mutex<UnboundedReceiver<Due>>> = receiver.clone();
             let next = async move || receiver.lock().await.recv().await;
-            connection(self.address, next)
+            connection(address, next)
         });
         // Ends when the receiver is gone.
         drop(receiver);
@@ -110,7 +124,7 @@ impl Load {
     /// Sends one request; the body of its answer.
     pub fn ask(&self, request: &[u8]) -> Result<String, Box<dyn Error>> {
         runtime()?.block_on(async {
-            let mut connection = Connection::open(self.address).await?;
+            let mut connection = Connection::open(self.host()).await?;
             match connection.ask(request).await? {
                 200 => Ok(connection
                     .answer()
@@ -122,7 +136,7 @@ impl Load {
         })
     }
 
-    fn measured<F>(&self, connection: impl Fn() -> F) -> Result<Outcome, Box<dyn Error>>
+    fn measured<F>(&self, connection: impl Fn(SocketAddr) -> F) -> Result<Outcome, Box<dyn Error>>
     where
         F: Future<Output = io::Result<Vec<Duration>>> + Send + 'static,
     {
@@ -130,8 +144,9 @@ impl Load {
         let cpu_before = cpu_time(process::id())?;
         let started = Instant::now();
         let mut latencies = runtime.block_on(async {
-            let workers: Vec<_> = (0..self.connections)
-                .map(|_| tokio::spawn(connection()))
+            let workers: Vec<_> = (self.addresses.iter().cycle())
+                .take(self.connections)
+                .map(|address| tokio::spawn(connection(*address)))
                 .collect();
             let mut latencies = Vec::new();
             for worker in workers {

@@ -10,6 +10,7 @@ mod floor;
 mod hostile;
 mod load;
 mod memory;
+mod nodes;
 mod peers;
 mod population;
 mod process;
@@ -46,6 +47,7 @@ Examples:
   cargo run --release -p grantor-bench -- compare --quick
   cargo run --release -p grantor-bench -- compare --without-peers --without-scale --only 'RS256 grant -> ES256'
   cargo run --release -p grantor-bench -- scale --clients 1000000 --entries 0
+  cargo run --release -p grantor-bench -- nodes --quick
   cargo run --release -p grantor-bench -- soak --minutes 5"
 )]
 struct Cli {
@@ -63,6 +65,9 @@ enum Command {
     Compare(compare::Options),
     /// Measure CPU time per token with up to a million clients, and ten million live replay entries
     Scale(scale::Options),
+    /// Measure CPU time per token of nodes on PostgreSQL and of PostgreSQL itself, with several nodes, a
+    /// million clients, and ten million claims
+    Nodes(nodes::Options),
     /// Serve honest clients at a fixed rate for minutes, attackers among them, and judge what came
     /// of it
     Soak(soak::Options),
@@ -83,6 +88,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Command::Tokens(options) => tokens::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Scale(options) => scale::run(&options),
+        Command::Nodes(options) => nodes::run(&options),
         Command::Soak(options) => return soak::run(&options),
         Command::Serve {
             what: Served::Floor,

@@ -1,4 +1,5 @@
-//! A program that embeds Grantor over hyper, and keeps everything in memory.
+//! A program that embeds Grantor over hyper, and keeps everything in memory, but for used assertions
+//! where a database is named for them.
 
 use std::{convert::Infallible, error::Error, sync::Arc};
 
@@ -10,6 +11,7 @@ use grantor::{
     storage::{MemoryStore, Registries},
     types::{AuthMethod, ClientId, Issuer},
 };
+use grantor_stores::postgres::{Durability, Options, PostgresStore, Target};
 use tokio::runtime::Builder;
 
 use crate::{serve::serve, settings::Settings};
@@ -17,6 +19,8 @@ use crate::{serve::serve, settings::Settings};
 /// Serves until killed.
 pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
     let store = Arc::new(MemoryStore::new());
+    // As many threads for it as `grantor serve` has.
+    let background = Builder::new_multi_thread().enable_all().build()?;
     let runtime = Builder::new_current_thread().build()?;
     for client in &settings.clients {
         let metadata = ClientMetadata::new(
@@ -32,10 +36,14 @@ pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
         )?;
         runtime.block_on(store.clients().create(client, &Actor::program("bench")))?;
     }
-    let server = AuthorizationServer::builder(Issuer::parse(&settings.issuer)?)
-        .store(store)
-        .standard()
-        .build()?;
+    let mut server = AuthorizationServer::builder(Issuer::parse(&settings.issuer)?).store(store);
+    if let Some(database) = &settings.database {
+        let target = Target::new(&database.url, Durability::Local);
+        let options = Options::new(&database.master_key);
+        let opened = background.block_on(PostgresStore::open(&target, &options))?;
+        server = server.replay(Arc::new(opened));
+    }
+    let server = server.standard().build()?;
     serve(settings.address(), move |request| {
         let server = server.clone();
         async move { server.respond(request).await }

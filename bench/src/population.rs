@@ -12,7 +12,10 @@ use grantor::{
 };
 use rusqlite::Connection;
 
-use crate::sign::{Signer, on_all_cores};
+use crate::{
+    server::Installation,
+    sign::{Signer, on_all_cores},
+};
 
 /// Keys that are made at a time.
 const CHUNK: usize = 20_000;
@@ -35,9 +38,25 @@ impl Iterator for Numbers {
     }
 }
 
+/// A database with so many clients, and uses of assertions in force; who signs, drawn from the clients
+/// at random.
+pub fn fill(
+    installation: &Installation,
+    clients: usize,
+    claims: usize,
+    draws: usize,
+) -> Result<Vec<Signer>, Box<dyn Error>> {
+    // Makes the database, and is one of the clients.
+    installation.register("first", &["--generate-key"])?;
+    let mut connection = open(&installation.data())?;
+    let signers = add_clients(&mut connection, installation.issuer(), clients - 1, draws)?;
+    add_replay_entries(&mut connection, claims)?;
+    Ok(signers)
+}
+
 /// The database file of a data directory, open for as many rows as there may be: should the machine
 /// fail now, nothing is lost that was worth anything.
-pub fn open(data: &Path) -> Result<Connection, Box<dyn Error>> {
+fn open(data: &Path) -> Result<Connection, Box<dyn Error>> {
     let connection = Connection::open(data.join("grantor.db"))?;
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;",
@@ -46,7 +65,7 @@ pub fn open(data: &Path) -> Result<Connection, Box<dyn Error>> {
 }
 
 /// Registers clients, each with an ES256 key of its own; who signs as them in as many draws.
-pub fn add_clients(
+fn add_clients(
     connection: &mut Connection,
     issuer: &str,
     count: usize,
@@ -107,7 +126,7 @@ pub fn add_clients(
 }
 
 /// Records uses of assertions that are in force for most of an hour, [`CLAIMS`] in a row.
-pub fn add_replay_entries(connection: &mut Connection, count: usize) -> Result<(), Box<dyn Error>> {
+fn add_replay_entries(connection: &mut Connection, count: usize) -> Result<(), Box<dyn Error>> {
     let transaction = connection.transaction()?;
     {
         let mut insert =

@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use grantor_testkit::postgres::Postgres;
+
 /// How long a server may take until it accepts connections: with millions of registrations, some
 /// seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -74,9 +76,11 @@ impl Process {
         Ok(process)
     }
 
-    /// It asks the database server whose first process this is.
-    pub fn asks(&mut self, database: u32) {
-        self.database = Some(database);
+    /// It asks this database server.
+    pub fn asks(&mut self, server: &Postgres) -> Result<(), Box<dyn Error>> {
+        let first = server.process().ok_or("PostgreSQL does not run")?;
+        self.database = Some(first);
+        Ok(())
     }
 
     pub fn address(&self) -> SocketAddr {

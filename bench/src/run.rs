@@ -1,6 +1,6 @@
-//! One run: a server, a load, and what came of it.
+//! One run: a server or several nodes, a load, and what came of it.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use crate::{
     load::{Load, Outcome},
@@ -9,9 +9,9 @@ use crate::{
 
 /// Figures for one token, or for the whole run.
 pub struct Run {
-    /// The server's CPU time for one token, in microseconds.
+    /// CPU time of all servers for one token, in microseconds.
     pub cpu_micros: f64,
-    /// That of the database server which it asks; 0 where it has none.
+    /// That of the database server which they ask; 0 where they have none.
     pub database_micros: f64,
     /// The load generator's.
     pub generator_micros: f64,
@@ -24,34 +24,41 @@ pub struct Run {
 impl Run {
     /// Sends these requests, each connection one after the other.
     pub fn measure(
-        server: &Process,
-        load: Load,
+        servers: &[&Process],
+        load: &Load,
         requests: Vec<Vec<u8>>,
     ) -> Result<Self, Box<dyn Error>> {
-        Self::of(server, requests, |requests| load.run(requests))
+        Self::of(servers, requests, |requests| load.run(requests))
     }
 
     /// Sends these requests at this rate.
     pub fn measure_at(
-        server: &Process,
-        load: Load,
+        servers: &[&Process],
+        load: &Load,
         rate: f64,
         requests: Vec<Vec<u8>>,
     ) -> Result<Self, Box<dyn Error>> {
-        Self::of(server, requests, |requests| load.run_at(rate, requests))
+        Self::of(servers, requests, |requests| load.run_at(rate, requests))
     }
 
     fn of(
-        server: &Process,
+        servers: &[&Process],
         requests: Vec<Vec<u8>>,
         send: impl FnOnce(Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>>,
     ) -> Result<Self, Box<dyn Error>> {
         let tokens = requests.len() as f64;
-        let (before, database) = (server.cpu_time()?, server.database_time()?);
-        let outcome =
-            send(requests).map_err(|error| format!("{error}\nthe server: {}", server.said()))?;
-        let used = server.cpu_time()? - before;
-        let database = server.database_time()?.saturating_sub(database);
+        let used = || -> Result<Duration, Box<dyn Error>> {
+            servers.iter().map(|server| server.cpu_time()).sum()
+        };
+        // Nodes ask the same one.
+        let of_database = || servers[0].database_time();
+        let (before, database) = (used()?, of_database()?);
+        let outcome = send(requests).map_err(|error| {
+            let said: Vec<_> = servers.iter().map(|server| server.said()).collect();
+            format!("{error}\nthe server: {}", said.join("\n"))
+        })?;
+        let used = used()? - before;
+        let database = of_database()?.saturating_sub(database);
         Ok(Self {
             cpu_micros: used.as_secs_f64() * 1e6 / tokens,
             database_micros: database.as_secs_f64() * 1e6 / tokens,

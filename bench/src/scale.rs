@@ -156,18 +156,8 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 impl Sized {
     fn start(size: Size, options: &Options) -> Result<Self, Box<dyn Error>> {
         let installation = Installation::new("")?;
-        // Makes the database, and is one of the clients.
-        installation.register("first", &["--generate-key"])?;
         let draws = 1 + options.tokens() / 2 + options.tokens() * options.rounds();
-        let mut connection = population::open(&installation.data())?;
-        let signers = population::add_clients(
-            &mut connection,
-            installation.issuer(),
-            size.clients - 1,
-            draws,
-        )?;
-        population::add_replay_entries(&mut connection, size.entries)?;
-        drop(connection);
+        let signers = population::fill(&installation, size.clients, size.entries, draws)?;
         let database_bytes = fs::metadata(installation.data().join("grantor.db"))?.len();
         let mut signers = signers.into_iter();
         let first: Vec<Signer> = signers.by_ref().take(1).collect();
@@ -198,13 +188,10 @@ impl Sized {
 
     fn turn(&mut self, tokens: usize) -> Result<Run, Box<dyn Error>> {
         let signers: Vec<Signer> = self.signers.by_ref().take(tokens).collect();
-        let load = Load {
-            address: self.server.process.address(),
-            connections: CONNECTIONS,
-        };
+        let load = Load::to(self.server.process.address(), CONNECTIONS);
         Run::measure(
-            &self.server.process,
-            load,
+            &[&self.server.process],
+            &load,
             load.grants(&presign_each(&signers)?),
         )
     }

@@ -10,10 +10,13 @@ use std::{
 };
 
 use grantor::{client::KeyFile, jose::Algorithm};
-use grantor_testkit::port::held_address;
+use grantor_testkit::{port::held_address, postgres::Database};
 use tempfile::TempDir;
 
 use crate::{process::Process, sign::Signer};
+
+const CONFIGURATION: &str = "grantor.toml";
+const MASTER_KEY: &str = "master.key";
 
 /// A data directory before the server starts.
 pub struct Installation {
@@ -27,7 +30,10 @@ impl Installation {
     pub fn new(configuration: &str) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
         fs::create_dir(directory.path().join("data"))?;
-        fs::write(directory.path().join("data/grantor.toml"), configuration)?;
+        fs::write(
+            directory.path().join("data").join(CONFIGURATION),
+            configuration,
+        )?;
         let address = held_address();
         Ok(Self {
             directory,
@@ -38,6 +44,25 @@ impl Installation {
 
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Another node of the same issuer, with the same configuration and master key.
+    pub fn another(&self) -> Result<Self, Box<dyn Error>> {
+        let another = Self {
+            issuer: self.issuer.clone(),
+            ..Self::new(&fs::read_to_string(self.data().join(CONFIGURATION))?)?
+        };
+        fs::copy(
+            self.data().join(MASTER_KEY),
+            another.data().join(MASTER_KEY),
+        )?;
+        Ok(another)
+    }
+
+    /// Moves all that is stored to a PostgreSQL database, on which it works from then on.
+    pub fn move_to(&self, database: &Database) -> Result<(), Box<dyn Error>> {
+        fs::write(self.data().join(CONFIGURATION), on_postgres(database))?;
+        succeed(self.command()?.args(["move", "--json"]))
     }
 
     /// The data directory.
@@ -54,10 +79,7 @@ impl Installation {
             .args(options)
             .arg("--out")
             .arg(&out);
-        let output = create.output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
+        succeed(&mut create)?;
         Ok(Signer {
             client: id.to_owned(),
             audience: self.issuer.clone(),
@@ -113,6 +135,22 @@ impl Server {
         self.installation
             .register(id, &["--auth", "client_secret_basic"])
             .map(drop)
+    }
+}
+
+/// The configuration of a node on this database.
+pub fn on_postgres(database: &Database) -> String {
+    format!(
+        "[database]\nurl = {:?}\ndurability = \"local\"\n",
+        database.url
+    )
+}
+
+fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let output = command.output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into()),
     }
 }
 

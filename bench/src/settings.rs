@@ -23,6 +23,16 @@ pub struct Settings {
     pub clients: Vec<Client>,
     /// Where peers keep used `jti`: a file for SQLite, or nothing for memory.
     pub replay: Option<PathBuf>,
+    /// Where the embedding program keeps used `jti`, or nothing for memory.
+    pub database: Option<Database>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Database {
+    /// That of a PostgreSQL database.
+    pub url: String,
+    /// The file that the master key is made in.
+    pub master_key: PathBuf,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +62,7 @@ impl Settings {
             port: address.port(),
             clients: registered,
             replay,
+            database: None,
         };
         let first = keys.into_iter().next().ok_or("no clients")?;
         Ok((

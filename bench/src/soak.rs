@@ -85,10 +85,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 /// Tokens a second where every connection asks again as soon as it is answered.
 fn capacity(server: &Server, signer: &Signer, options: &Options) -> Result<f64, Box<dyn Error>> {
     const TOKENS: usize = 4000;
-    let load = Load {
-        address: server.process.address(),
-        connections: options.connections,
-    };
+    let load = Load::to(server.process.address(), options.connections);
     let requests = |tokens| Ok::<_, Box<dyn Error>>(load.grants(&signer.presign(tokens)?));
     load.run(requests(TOKENS / 4)?)?;
     Ok(load.run(requests(TOKENS)?)?.rate())

@@ -39,12 +39,14 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "{} assertion -> ES256 access token, durable replay (SQLite, synchronous=FULL), {} tokens a run, {} connections",
         options.algorithm, options.tokens, options.connections
     );
-    let load = Load {
-        address: server.process.address(),
-        connections: options.connections,
+    let load = Load::to(server.process.address(), options.connections);
+    let measure = |tokens| {
+        Run::measure(
+            &[&server.process],
+            &load,
+            load.grants(&signer.presign(tokens)?),
+        )
     };
-    let measure =
-        |tokens| Run::measure(&server.process, load, load.grants(&signer.presign(tokens)?));
     measure(options.tokens / 10)?;
     let mut runs = Vec::new();
     for number in 1..=options.runs {
