@@ -1,7 +1,7 @@
 //! What expires, in PostgreSQL: one table, in which the end of a family is a row too.
 //!
 //! Each method is one statement with all its conditions in it, which commits by itself: nothing is
-//! decided by what was read before. Of two nodes that change one row, the second waits for the
+//! decided by what was read before. What is put goes in groups ([`super::artifact_group`]). Of two nodes that change one row, the second waits for the
 //! first, and then looks at the row as it has become. A reader takes an artifact for ended by the
 //! row of the end alone: what is put beside an end that is under way needs no lock.
 
@@ -45,15 +45,6 @@ const MARKS: &str = "coalesce((SELECT value::bigint FROM meta WHERE name = 'toke
 const MARK_COLUMNS: usize = 3;
 const COLUMNS: &str = "created_at, expires_at, owner, family, version, document, group_id, digest";
 
-/// Answers a row if it was written: not where one that has not expired has this key.
-const INSERT: &str = "INSERT INTO artifact \
-    (digest, kind, created_at, expires_at, owner, family, version, document, group_id) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (digest, kind) DO UPDATE \
-    SET created_at = excluded.created_at, expires_at = excluded.expires_at, \
-    owner = excluded.owner, family = excluded.family, version = excluded.version, \
-    document = excluded.document, group_id = excluded.group_id \
-    WHERE artifact.expires_at <= excluded.created_at RETURNING true";
-
 /// Records the end of a family, or moves it to a later time, and removes what it takes along.
 const END: &str = "WITH ended AS (INSERT INTO artifact \
         (digest, kind, created_at, expires_at, owner, version, document) \
@@ -95,11 +86,8 @@ impl Artifacts for PostgresStore {
         {
             return Ok(Put::OverQuota);
         }
-        let written = self.write(INSERT.to_owned(), insertion(&key, artifact));
-        match written.await?.len() {
-            0 => Err(StoreError::Exists("artifact")),
-            _ => Ok(Put::Kept),
-        }
+        self.0.puts.put(key, artifact).await?;
+        Ok(Put::Kept)
     }
 
     async fn get(&self, key: &ArtifactKey, now: UnixTime) -> Result<Option<Artifact>, StoreError> {
@@ -371,21 +359,6 @@ fn group_list() -> String {
         "SELECT {MARKS}, {COLUMNS} FROM artifact WHERE group_id = $1 AND {ARE_THERE} \
          ORDER BY created_at DESC, digest LIMIT $4"
     )
-}
-
-/// The values of [`INSERT`].
-fn insertion(key: &ArtifactKey, artifact: Artifact) -> Owned {
-    vec![
-        Box::new(key.digest().to_vec()),
-        Box::new(key.kind().as_str()),
-        Box::new(artifact.created_at.millis()),
-        Box::new(artifact.expires_at.millis()),
-        Box::new(artifact.owner.map(column)),
-        Box::new(artifact.family.map(|family| family.as_bytes().to_vec())),
-        Box::new(column(artifact.version)),
-        Box::new(artifact.document),
-        Box::new(artifact.group.map(|group| group.as_bytes().to_vec())),
-    ]
 }
 
 /// From [`COLUMNS`] behind [`MARKS`]: with its digest.

@@ -29,7 +29,7 @@ use super::{
     Options,
     change::{self, History, LOOK, Seen},
     claim_row::{self, Name, Short},
-    error::Failure,
+    error::{Failure, again},
     held::{Held, Room},
     open_error::because,
     session::{Session, Values},
@@ -544,16 +544,6 @@ impl Refusal {
             true => Self::ForOthers,
             false => Self::OfAll(failure.of_commit()),
         }
-    }
-}
-
-/// The same error for another request.
-fn again(error: &Arc<StoreError>) -> StoreError {
-    let cause = Box::new(error.clone());
-    match **error {
-        StoreError::Unknown(_) => StoreError::Unknown(cause),
-        StoreError::Unavailable(_) => StoreError::Unavailable(cause),
-        _ => StoreError::Failed(cause),
     }
 }
 

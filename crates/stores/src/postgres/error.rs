@@ -1,5 +1,7 @@
 //! From PostgreSQL's errors to the store's.
 
+use std::sync::Arc;
+
 use grantor::storage::StoreError;
 use tokio_postgres::error::SqlState;
 
@@ -109,5 +111,15 @@ impl From<Failure> for StoreError {
             Failure::Refused(error) if may_pass => Self::Unavailable(error.into()),
             Failure::Refused(error) => Self::Failed(error.into()),
         }
+    }
+}
+
+/// The same error for another request of a group.
+pub(super) fn again(error: &Arc<StoreError>) -> StoreError {
+    let cause = Box::new(error.clone());
+    match **error {
+        StoreError::Unknown(_) => StoreError::Unknown(cause),
+        StoreError::Unavailable(_) => StoreError::Unavailable(cause),
+        _ => StoreError::Failed(cause),
     }
 }

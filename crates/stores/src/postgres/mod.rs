@@ -4,6 +4,7 @@
 mod agreement;
 mod arriving;
 mod artifact;
+mod artifact_group;
 mod backoff;
 mod change;
 mod change_record;
@@ -75,6 +76,7 @@ pub struct PostgresStore(Arc<Inner>);
 struct Inner {
     cached: Arc<Cached<Source>>,
     claims: claim_group::Claims,
+    puts: artifact_group::Puts,
     quota: Quota,
     decisions: decision::Writer,
     counts: Arc<Tally>,

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use grantor::{jose::base64url_encode, storage::StoreError};
 
 use super::{
-    Inner, Options, PostgresStore, Target, agreement,
+    Inner, Options, PostgresStore, Target, agreement, artifact_group,
     change::Position,
     claim_group,
     connect::Connector,
@@ -158,6 +158,7 @@ async fn start(
     let (decisions, counts) = decision::start(cached.clone(), options);
     let inner = Arc::new(Inner {
         claims: claim_group::Claims::start(cached.clone(), options),
+        puts: artifact_group::Puts::start(cached.clone()),
         cached,
         quota: Quota::default(),
         decisions,
