@@ -21,6 +21,7 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_postgres::{
     Config, NoTls,
     config::{Host, SslMode, TargetSessionAttrs},
+    error::SqlState,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -28,7 +29,7 @@ use super::{
     OpenError, Target,
     error::Failure,
     finding::{self, Level, Unfits},
-    open_error::because,
+    open_error::{Misconfigured, because},
     session::{Failures, Session},
     start_check,
 };
@@ -191,6 +192,12 @@ impl Mark {
 /// Why there is no connection, and what helps.
 fn not_connected(error: tokio_postgres::Error) -> Failure {
     let text = because(&error);
+    if text.contains("does not allow writes") {
+        // One may be promoted at any moment.
+        return Failure::unavailable(format!(
+            "{text}; none of the hosts in [database] url is a primary"
+        ));
+    }
     let remedy = match &text {
         text if text.contains("unsupported startup parameter") => {
             "a pooler is between, which takes our settings from us: connect to the server itself"
@@ -204,26 +211,25 @@ fn not_connected(error: tokio_postgres::Error) -> Failure {
         text if text.contains("password missing") => {
             "name the file of the password with [database] password_file"
         }
-        text if text.contains("does not allow writes") => {
-            "none of the hosts in [database] url is a primary"
-        }
         text if text.contains("password authentication failed") => {
             "write the password into the file that [database] password_file names"
         }
-        _ => return unavailable_by(error, text),
+        _ if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+            "make the database, or name another in [database] url"
+        }
+        _ if error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            "name a role in [database] url that may log in there (CREATE ROLE ... LOGIN, pg_hba.conf)"
+        }
+        // A reason to wait longer than after other failures.
+        _ if error
+            .code()
+            .is_some_and(|code| code.code().starts_with("53")) =>
+        {
+            return Failure::Refused(error);
+        }
+        _ => return Failure::unavailable(text),
     };
-    unavailable_by(error, format!("{text}; {remedy}"))
-}
-
-/// A refusal for want of room stays what it is: it is a reason to wait longer.
-fn unavailable_by(error: tokio_postgres::Error, text: String) -> Failure {
-    let is_full = error
-        .code()
-        .is_some_and(|code| code.code().starts_with("53"));
-    match is_full {
-        true => Failure::Refused(error),
-        false => Failure::unavailable(text),
-    }
+    Failure::unavailable(Misconfigured(format!("{text}; {remedy}")))
 }
 
 fn wrong(option: &'static str, problem: impl Into<String>) -> OpenError {

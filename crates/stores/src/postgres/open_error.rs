@@ -26,6 +26,9 @@ pub enum OpenError {
         /// What is wrong with it, and what to write.
         problem: String,
     },
+    /// The server is there, and what is configured does not lead into it.
+    #[error("the database ([database] url): {0}")]
+    Misconfigured(String),
     /// The server did not answer, or answered with an error.
     #[error("the database ([database] url): {0}")]
     Server(String),
@@ -80,11 +83,17 @@ pub enum OpenError {
     Content(StoreError),
 }
 
+/// The server's answer to what is configured, and what helps.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Misconfigured(pub(super) String);
+
 impl From<Failure> for OpenError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Store(StoreError::Unavailable(cause)) => match cause.downcast::<Unfits>() {
                 Ok(unfits) => Self::Unfit(unfits.0),
+                Err(cause) if cause.is::<Misconfigured>() => Self::Misconfigured(because(&*cause)),
                 Err(cause) => Self::Server(because(&*cause)),
             },
             Failure::Refused(error) => Self::Server(because(&error)),
