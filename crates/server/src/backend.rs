@@ -191,6 +191,7 @@ impl Place<'_> {
             create,
             upkeep,
             makes_master_key,
+            place: place(self.config),
             windows: (upkeep == Upkeep::Here).then(|| windows(self.config)),
             ..self.server_options()
         };
@@ -368,6 +369,8 @@ pub struct Node {
     pub id: String,
     /// The version of its program.
     pub version: String,
+    /// Its machine, and what it listens on.
+    pub place: Option<String>,
     /// How long ago it was last heard of.
     pub seen_ago: Duration,
     /// How far its clock is ahead of the database's, in milliseconds.
@@ -390,6 +393,13 @@ fn windows(config: &Config) -> Windows {
         leeway: config.assertion.leeway,
         max_lifetime: config.assertion.maximum_lifetime,
     }
+}
+
+/// Where this process serves, for people who list the nodes.
+fn place(config: &Config) -> String {
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_string_lossy().into_owned();
+    format!("{machine}, {}", config.listen)
 }
 
 impl Backend {
@@ -510,6 +520,7 @@ impl Backend {
         let nodes = store.nodes().await?.into_iter().map(|node| Node {
             id: node.id,
             version: node.version,
+            place: node.place,
             seen_ago: node.seen_ago,
             clock_ahead: node.clock_ahead,
             is_current: node.is_current,

@@ -12,7 +12,7 @@ use crate::backend::Node;
 /// See the servers that share the database
 #[derive(Debug, Subcommand)]
 pub enum NodeCommand {
-    /// List the servers on the database: version, when last heard of, how far the clock is off
+    /// List the servers on the database: where they run, version, when last heard of, how far the clock is off
     List,
 }
 
@@ -24,6 +24,8 @@ const GONE: Duration = Duration::from_secs(10);
 struct Listed {
     id: String,
     version: String,
+    /// Its machine, and what it listens on.
+    place: Option<String>,
     /// How long ago it was last heard of, in milliseconds.
     seen_ago_ms: u128,
     /// How far its clock is ahead of the database's, in milliseconds.
@@ -60,7 +62,7 @@ async fn list(global: &Global) -> Result<(), Failure> {
         );
     };
     let nodes: Vec<_> = nodes.into_iter().map(Listed::from).collect();
-    output.print_list(&nodes, &["NODE", "VERSION", "SEEN", "CLOCK", "STATE"], row)
+    output.print_list(&nodes, &["NODE", "PLACE", "VERSION", "SEEN", "CLOCK", "STATE"], row)
 }
 
 impl From<Node> for Listed {
@@ -73,6 +75,7 @@ impl From<Node> for Listed {
         Self {
             id: node.id,
             version: node.version,
+            place: node.place,
             seen_ago_ms: node.seen_ago.as_millis(),
             clock_ahead_ms: node.clock_ahead,
             state,
@@ -88,6 +91,7 @@ fn row(node: &Listed) -> Vec<String> {
     };
     vec![
         node.id.clone(),
+        node.place.clone().unwrap_or_default(),
         node.version.clone(),
         format!("{} ms ago", node.seen_ago_ms),
         format!("{:+} ms", node.clock_ahead_ms),
@@ -105,11 +109,12 @@ mod tests {
             let row = row(&Listed::from(Node {
                 id: "a".to_owned(),
                 version: "1.0.0".to_owned(),
+                place: Some("as-1, 127.0.0.1:80".to_owned()),
                 seen_ago: Duration::from_secs(seconds),
                 clock_ahead: -3,
                 is_current,
             }));
-            row[2..].join(", ")
+            row[3..].join(", ")
         };
         assert_eq!(node(10, true), "10000 ms ago, -3 ms, current");
         assert_eq!(node(10, false), "10000 ms ago, -3 ms, behind");

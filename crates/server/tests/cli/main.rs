@@ -15,6 +15,7 @@ mod files;
 mod imports;
 mod issuers;
 mod moving;
+mod nodes;
 mod people;
 mod remote;
 mod remote_trust;

@@ -36,6 +36,9 @@ pub struct NodeInfo {
     pub id: String,
     /// The version of its program.
     pub version: String,
+    /// Where it runs ([`Options::place`](super::Options::place)); none where its program does not say
+    /// it.
+    pub place: Option<String>,
     /// How long ago it was seen, by the server's clock.
     pub seen_ago: Duration,
     /// How far its clock was ahead of the server's, in milliseconds.
@@ -53,7 +56,7 @@ impl PostgresStore {
         let select = "SELECT id, version, (extract(epoch FROM clock_timestamp() - seen) * 1000)::bigint, \
             clock_ms - (extract(epoch FROM seen) * 1000)::bigint, \
             NOT EXISTS (SELECT 1 FROM change WHERE at < now() - interval '1 s' \
-                AND pg_visible_in_snapshot(xid, pg_current_snapshot()) AND NOT pg_visible_in_snapshot(xid, confirmed)) \
+                AND pg_visible_in_snapshot(xid, pg_current_snapshot()) AND NOT pg_visible_in_snapshot(xid, confirmed)), place \
             FROM node WHERE seen > now() - interval '1 day' ORDER BY seen DESC";
         let session = self.0.connections().reads().session().await?;
         let rows = session.query(select, &[]).await?;
@@ -63,6 +66,7 @@ impl PostgresStore {
             seen_ago: Duration::from_millis(row.get::<_, i64>(2).max(0).unsigned_abs()),
             clock_ahead: row.get(3),
             is_current: row.get(4),
+            place: row.get(5),
         };
         Ok(rows.iter().map(info).collect())
     }
@@ -121,7 +125,7 @@ impl Inner {
             }
             pause(ASK_AGAIN).await;
         };
-        let nodes = behind.join(", ");
+        let nodes = behind.join("; ");
         tracing::warn!(
             nodes,
             "these nodes have not heeded the change within 2 s: until they do, they answer as before, or not at all"
@@ -131,7 +135,7 @@ impl Inner {
     /// The live nodes besides this one that have not heeded what this transaction wrote.
     async fn behind(&self, transaction: &str) -> Result<Vec<String>, Failure> {
         let select = format!(
-            "SELECT id FROM node WHERE seen > now() - {GONE} AND id <> $2 \
+            "SELECT concat_ws(', ', id, place) FROM node WHERE seen > now() - {GONE} AND id <> $2 \
             AND NOT pg_visible_in_snapshot($1::text::xid8, confirmed)"
         );
         let session = self.connections().reads().session().await?;
@@ -144,16 +148,17 @@ impl Inner {
     pub(super) async fn prove(&self) -> Result<(), Failure> {
         let heeded = self.cached.position();
         let put = format!(
-            "INSERT INTO node (id, version, seen, clock_ms, confirmed) \
-            VALUES ($1, $2, clock_timestamp(), $3, $4::text::pg_snapshot) \
+            "INSERT INTO node (id, version, seen, clock_ms, confirmed, place) \
+            VALUES ($1, $2, clock_timestamp(), $3, $4::text::pg_snapshot, nullif($5, '')) \
             ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, clock_ms = excluded.clock_ms, confirmed = excluded.confirmed \
             RETURNING {PROVEN}"
         );
         let session = self.connections().looks.session().await?;
         let (began, clock) = (Instant::now(), SystemClock.now().millis());
         let version = env!("CARGO_PKG_VERSION");
+        let (snapshot, place) = (heeded.snapshot(), &self.options.place);
         let proof = session
-            .query_one(&put, &[&self.node, &version, &clock, &heeded.snapshot()])
+            .query_one(&put, &[&self.node, &version, &clock, &snapshot, place])
             .await;
         let (proof, source) = (proof?, self.source());
         let proven = source.fitness.proven(&proof);

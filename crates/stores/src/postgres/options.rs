@@ -83,6 +83,9 @@ pub struct Options {
     /// Whether this process is a node: it removes what has ended, tells others how far it has read,
     /// and answers only while it is current.
     pub upkeep: Upkeep,
+    /// Where a node runs, for people who list the nodes: such as the name of its machine and what it
+    /// listens on. Nothing is done with it.
+    pub place: String,
     /// How often a running node checks that the server keeps what is promised: each minute.
     pub checks_every: Duration,
     /// What has to be the same on all nodes, where this process accepts assertions.
@@ -105,6 +108,7 @@ impl Options {
             retention: Retention::default(),
             changes: ChangeRetention::default(),
             upkeep: Upkeep::default(),
+            place: String::new(),
             checks_every: Duration::from_secs(60),
             windows: None,
             leeway: Duration::from_secs(30),

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0006_people.sql"),
     include_str!("../../migrations/postgres/0007_issuer.sql"),
     include_str!("../../migrations/postgres/0008_log.sql"),
+    include_str!("../../migrations/postgres/0009_node_place.sql"),
 ];
 
 /// The newest schema version that this program knows. With a newer one it runs as long as
