@@ -22,6 +22,9 @@ pub const CONNECTIONS: usize = 64;
 /// Clients that every server has registered.
 const CLIENTS: usize = 10;
 
+/// How long a server may take until it gives tokens.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Who is compared.
 pub struct Contestant {
     pub row: Row,
@@ -379,9 +382,16 @@ impl Host {
 }
 
 impl Start {
-    /// Asks for the first token.
+    /// Asks for the first token. A node on a database says 503 until it knows what is in force.
     pub fn of(process: &Process, request: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let answer = Load::to(process.address(), 1).ask(request);
+        let load = Load::to(process.address(), 1);
+        let answer = loop {
+            let answer = load.ask(request);
+            let is_too_soon = |error: &Box<dyn Error>| error.to_string().contains(" 503 ");
+            if process.spawned().elapsed() > PATIENCE || !answer.as_ref().is_err_and(is_too_soon) {
+                break answer;
+            }
+        };
         let time = process.spawned().elapsed();
         let answer =
             answer.map_err(|error| format!("no token: {error}\nthe server: {}", process.said()))?;
