@@ -28,6 +28,7 @@ use grantor::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::clock::Clock;
 use crate::{NewAssertion, wait};
 pub use crate::{port::held_address, world::JWT_BEARER};
 
@@ -94,17 +95,29 @@ impl Server {
 
     /// Starts on a new directory with this `grantor.toml`.
     pub fn start_with(configuration: &str) -> Self {
-        let address = held_address();
-        Self::start_called(&address.ip().to_string(), address, configuration)
+        Self::start_called(None, configuration, None)
+    }
+
+    /// Starts as [`Server::start_with`] does, under this clock. So is its database, where it is one of
+    /// PostgreSQL.
+    pub fn start_under(clock: &Clock, configuration: &str) -> Self {
+        Self::start_called(None, configuration, Some(clock))
     }
 
     /// Starts as [`Server::start_with`] does, with an issuer whose host is `localhost`: browsers
     /// have passkeys for names only.
     pub fn start_at_localhost(configuration: &str) -> Self {
-        Self::start_called("localhost", held_address(), configuration)
+        Self::start_called(Some("localhost"), configuration, None)
     }
 
-    fn start_called(host: &str, address: SocketAddr, configuration: &str) -> Self {
+    /// Starts as [`Server::start_at_localhost`] and [`Server::start_under`] do.
+    pub fn start_at_localhost_under(clock: &Clock, configuration: &str) -> Self {
+        Self::start_called(Some("localhost"), configuration, Some(clock))
+    }
+
+    fn start_called(host: Option<&str>, configuration: &str, clock: Option<&Clock>) -> Self {
+        let address = held_address();
+        let host = host.map_or_else(|| address.ip().to_string(), str::to_owned);
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         std::fs::create_dir(directory.path().join("data")).expect("a data directory");
         std::fs::write(directory.path().join("data/grantor.toml"), configuration)
@@ -115,11 +128,22 @@ impl Server {
             "http"
         };
         let issuer = format!("{scheme}://{host}:{}", address.port());
-        Self::start_on(directory, address, issuer)
+        if let Some(clock) = clock {
+            database::put_under(&directory.path().join("data"), clock);
+        }
+        Self::start_on(directory, address, issuer, clock)
     }
 
-    fn start_on(directory: Arc<TempDir>, address: SocketAddr, issuer: String) -> Self {
+    fn start_on(
+        directory: Arc<TempDir>,
+        address: SocketAddr,
+        issuer: String,
+        clock: Option<&Clock>,
+    ) -> Self {
         let mut command = grantor(&directory.path().join("data"));
+        if let Some(clock) = clock {
+            clock.over(&mut command);
+        }
         command.args([
             "serve",
             "--listen",
@@ -188,7 +212,12 @@ impl Server {
 
     /// Starts a process that has ended again, on the same directory and port.
     pub fn restart(self) -> Self {
-        Self::start_on(self.directory.clone(), self.address, self.issuer.clone())
+        Self::start_on(
+            self.directory.clone(),
+            self.address,
+            self.issuer.clone(),
+            None,
+        )
     }
 
     /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec

@@ -47,6 +47,7 @@ pub struct Postgres {
     directory: PathBuf,
     address: SocketAddr,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, PathBuf)>,
     databases: AtomicU32,
     running: Mutex<Option<Running>>,
 }
@@ -67,17 +68,25 @@ impl Postgres {
     /// A server of its own with these settings, if PostgreSQL is installed. It lies in memory where
     /// the system has such a place: a disk that nobody waits for.
     pub fn new(settings: &[(&str, &str)]) -> Option<Arc<Self>> {
-        let memory = Path::new("/dev/shm");
-        match memory.is_dir() {
-            true => Self::new_in(memory, settings),
-            false => Self::new_in(&std::env::temp_dir(), settings),
-        }
+        Self::new_in(&memory(), settings)
     }
 
-    /// The same, in a new directory below this one.
+    /// A server of its own with these variables of the environment, if PostgreSQL is installed.
+    pub fn with_environment(environment: &[(&str, &Path)]) -> Option<Arc<Self>> {
+        let mut server = Self::empty(Program::find()?, &memory(), &[]);
+        let own = |(name, value): &(&str, &Path)| ((*name).to_owned(), (*value).to_owned());
+        server.environment = environment.iter().map(own).collect();
+        Some(server.initialized())
+    }
+
+    /// The same as [`Postgres::new`], in a new directory below this one.
     pub fn new_in(place: &Path, settings: &[(&str, &str)]) -> Option<Arc<Self>> {
-        let program = Program::find()?;
-        let server = Self::empty(program, place, settings);
+        Some(Self::empty(Program::find()?, place, settings).initialized())
+    }
+
+    /// Makes its first files, starts it, and makes the role that owns databases.
+    fn initialized(self) -> Arc<Self> {
+        let server = self;
         server.program.run(
             server
                 .program
@@ -95,7 +104,7 @@ impl Postgres {
         server
             .psql("postgres", &format!("CREATE ROLE {ROLE} LOGIN"))
             .expect("a new role");
-        Some(Arc::new(server))
+        Arc::new(server)
     }
 
     /// A directory for a server, and its port.
@@ -113,6 +122,7 @@ impl Postgres {
             directory,
             address: held_address(),
             settings: SETTINGS.iter().chain(settings).map(own).collect(),
+            environment: Vec::new(),
             databases: AtomicU32::new(0),
             running: Mutex::new(None),
         }
@@ -145,11 +155,9 @@ impl Postgres {
         for (name, value) in &self.settings {
             set(name, value);
         }
-        *running = Some(Running::start(
-            &server,
-            self.program.shell(),
-            &self.directory,
-        ));
+        let mut watch = self.program.shell();
+        watch.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        *running = Some(Running::start(&server, watch, &self.directory));
         drop(running);
         let answers = || self.psql("postgres", "SELECT 1").is_ok();
         assert!(
@@ -377,6 +385,15 @@ impl Drop for Database {
             let options = "-c synchronous_commit=local";
             let _ = (self.server).psql_with(options, SUPERUSER, "postgres", &remove);
         }
+    }
+}
+
+/// Where a server's directory lies in memory, if the system has such a place.
+fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    match memory.is_dir() {
+        true => memory,
+        false => std::env::temp_dir(),
     }
 }
 

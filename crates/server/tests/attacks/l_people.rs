@@ -44,7 +44,10 @@ fn here() -> &'static Here {
 
 impl Here {
     fn start(configuration: &str) -> Self {
-        let server = Server::start_with(configuration);
+        Self::at(Server::start_with(configuration))
+    }
+
+    fn at(server: Server) -> Self {
         server.ok(&[
             "scope",
             "set",
@@ -554,8 +557,7 @@ fn c093_another_password_ends_all_other_sessions() {
 #[test]
 fn ca47_who_proved_it_too_long_ago_changes_no_way_to_sign_in() {
     let clock = Clock::new().expect("a compiler");
-    let mut here = Here::start("[person]");
-    here.server = clock.restart(here.server);
+    let here = Here::at(Server::start_under(&clock, "[person]"));
     let mut alice = here.person("alice");
     let form = alice.open("/me/signin").form("/me/signin");
     clock.set(360);

@@ -6,7 +6,6 @@ use grantor_testkit::binary::{
     Answer, Server,
     browser::{Browser, Form},
     clock::Clock,
-    database::is_not_of_sqlite,
 };
 use serde_json::Value;
 
@@ -133,7 +132,7 @@ fn has_signed_in(page: &Answer) -> bool {
 #[test]
 fn c060_c061_who_acted_within_thirty_days_and_may_no_more_is_listed_and_can_be_allowed_again() {
     let clock = Clock::new().expect("a compiler");
-    let here = Here::at(clock.restart(Server::start_with("[person]")));
+    let here = Here::at(Server::start_under(&clock, "[person]"));
     let mut alice = here.person("alice");
     let mut bob = here.person("bob");
     here.acts(&mut alice);
@@ -291,11 +290,8 @@ fn c064_c072_a_refresh_token_that_was_sent_twice_is_told_until_that_is_seen_and_
 
 #[test]
 fn c063_c093_ca47_a_password_is_changed_with_a_proof_of_the_last_five_minutes_only() {
-    if is_not_of_sqlite("PostgreSQL's clock stays, and a node that is off it is not ready") {
-        return;
-    }
     let clock = Clock::new().expect("a compiler");
-    let here = Here::at(clock.restart(Server::start_with("[person]")));
+    let here = Here::at(Server::start_under(&clock, "[person]"));
     let mut alice = here.person("alice");
     let page = alice.open("/me/signin");
     for shown in ["Set on ", "Where you are signed in", "this one"] {

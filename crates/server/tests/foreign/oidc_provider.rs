@@ -111,7 +111,7 @@ impl Clocked {
     fn start(test: &str) -> Option<Self> {
         match Clock::new() {
             Ok(clock) => Some(Self {
-                server: clock.restart(Server::start()),
+                server: Server::start_under(&clock, ""),
                 clock,
                 ahead: 0,
             }),

@@ -18,7 +18,7 @@ struct Here {
 impl Here {
     fn new() -> Self {
         let clock = Clock::new().expect("a compiler");
-        let server = clock.restart(Server::start_at_localhost("[person]"));
+        let server = Server::start_at_localhost_under(&clock, "[person]");
         Self { server, clock }
     }
 

@@ -1,11 +1,11 @@
 //! A clock that can be set: a library that is loaded before the system's, and adds to its wall
 //! clock what a file says.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use super::Server;
+use super::{Server, database};
 
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
@@ -70,8 +70,11 @@ impl Clock {
         let clock = Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
         };
+        // PostgreSQL runs as another user, and may stand under it, too.
+        fs::set_permissions(clock.directory.path(), fs::Permissions::from_mode(0o755))
+            .expect("its mode");
         fs::write(clock.path("clock.c"), SOURCE).expect("a file");
-        clock.set(0);
+        clock.write(0);
         let mut compiler = Command::new("cc");
         compiler
             .args(["-shared", "-fPIC", "-O1", "-o"])
@@ -94,6 +97,10 @@ impl Clock {
 
     /// Sets the clock of every process under it, so many seconds ahead of the true time.
     pub fn set(&self, seconds: i64) {
+        database::stepping(self, || self.write(seconds));
+    }
+
+    fn write(&self, seconds: i64) {
         use std::os::unix::fs::FileExt as _;
         let file = fs::OpenOptions::new()
             .create(true)
@@ -112,20 +119,38 @@ impl Clock {
         self.path("offset")
     }
 
+    /// What puts a program under it.
+    pub fn variables(&self) -> [(&'static str, PathBuf); 2] {
+        [
+            ("LD_PRELOAD", self.library()),
+            ("CLOCK_OFFSET", self.offset()),
+        ]
+    }
+
     /// Ends the server, and starts it under this clock.
+    ///
+    /// # Panics
+    /// Where its database is one of PostgreSQL that is not under this clock, see
+    /// [`Server::start_under`]: a node by another clock than its database's is not ready.
     pub fn restart(&self, mut server: Server) -> Server {
+        assert!(
+            database::may_be_under(&server.data(), self),
+            "its database is under another clock"
+        );
         server.kill();
-        let (library, offset) = (self.library(), self.path("offset"));
-        server.restart_in(
-            "exec \"$0\" \"$@\"",
-            &[("LD_PRELOAD", &library), ("CLOCK_OFFSET", &offset)],
-        )
+        let variables = self.variables();
+        let variables = variables.each_ref().map(|(name, path)| (*name, &**path));
+        server.restart_in("exec \"$0\" \"$@\"", &variables)
     }
 
     /// Has a command run under this clock.
     pub fn over<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        command
-            .env("LD_PRELOAD", self.library())
-            .env("CLOCK_OFFSET", self.path("offset"))
+        command.envs(self.variables())
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        database::remove_those_under(self);
     }
 }

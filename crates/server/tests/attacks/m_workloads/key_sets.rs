@@ -57,7 +57,7 @@ impl Fetching {
                 return None;
             }
         };
-        let server = clock.restart(Server::start());
+        let server = Server::start_under(&clock, "");
         let key = Key::generate(Algorithm::Es256);
         let publisher = Publisher::apart(&[&key]);
         let idp = Idp::published(&server, &publisher, "idp", &key, &["--replay", "reusable"]);

@@ -41,11 +41,10 @@ struct Platform {
 
 impl Platform {
     fn start() -> Self {
-        let server = Server::start_with(CONFIGURATION);
         let clock = Clock::new().ok();
         let server = match &clock {
-            Some(clock) => clock.restart(server),
-            None => server,
+            Some(clock) => Server::start_under(clock, CONFIGURATION),
+            None => Server::start_with(CONFIGURATION),
         };
         let key = Key::generate(Algorithm::Es256);
         let publisher = Publisher::apart(&[&key]);

@@ -441,9 +441,8 @@ fn m006_a_form_of_a_client_changes_what_was_typed_and_undoes_nothing_of_others()
 #[test]
 fn m122_a_client_that_was_silent_for_long_is_asked_about() {
     let clock = Clock::new().expect("a compiler");
-    let server = Server::start();
+    let server = Server::start_under(&clock, "");
     server.client("billing", &["--generate-key"]);
-    let server = clock.restart(server);
     let mut console = server.console();
     let password = "correct horse battery staple";
     console.submit("/account/password", &[("password", password)]);
@@ -667,10 +666,9 @@ fn m112_a_client_is_deleted_after_what_stops_working_is_said() {
 #[test]
 fn m112_ma24_what_has_power_is_changed_with_a_fresh_proof_only() {
     let clock = Clock::new().expect("a compiler");
-    let server = Server::start();
+    let server = Server::start_under(&clock, "");
     server.client("power", &["--generate-key", "--scope", "grantor:read"]);
     server.client("billing", &["--generate-key", "--scope", "r"]);
-    let server = clock.restart(server);
     let mut console = server.console();
     let password = [("password", "correct horse battery staple")];
     console.submit("/account/password", &password);

@@ -1,8 +1,6 @@
 //! The link of `grantor console`: it opens the console once, by a form, within 5 minutes.
 
-use grantor_testkit::binary::{
-    Answer, Server, browser::Browser, clock::Clock, database::is_not_of_sqlite,
-};
+use grantor_testkit::binary::{Answer, Server, browser::Browser, clock::Clock};
 use serde_json::Value;
 
 fn link(server: &Server) -> String {
@@ -69,11 +67,8 @@ fn ma23_a_link_opens_nothing_the_second_time_nor_with_another_letter() {
 
 #[test]
 fn ma23_a_link_ends_after_five_minutes() {
-    if is_not_of_sqlite("PostgreSQL's clock stays, and a node that is off it is not ready") {
-        return;
-    }
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     for (seconds, opens) in [(290, true), (301, false)] {
         clock.set(0);
         let link = link(&server);

@@ -197,7 +197,7 @@ fn ma08_m014_the_last_owner_cannot_be_lowered_removed_disabled_or_deleted() {
 #[test]
 fn m112_ma24_a_role_is_given_with_a_proof_that_is_fresh() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     let mut console = server.console();
     server.ok(&["operator", "create", "olga", "--role", "reader"]);
     let early = console.form("/operators/olga/role");

@@ -67,7 +67,7 @@ fn ma22_m110_after_the_role_was_taken_or_the_subject_disabled_it_is_the_sign_in_
 #[test]
 fn ma22_a_restart_ends_no_session_and_half_an_hour_without_a_click_does() {
     let clock = Clock::new().expect("a compiler");
-    let server = Server::start();
+    let server = Server::start_under(&clock, "");
     let cookie = server.console().browser.cookie;
     let server = clock.restart(server);
     let mut console = Console {
@@ -84,7 +84,7 @@ fn ma22_a_restart_ends_no_session_and_half_an_hour_without_a_click_does() {
 #[test]
 fn m110_m120_a_page_that_renews_itself_keeps_no_session_alive() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     for (destination, goes_on) in [("empty", false), ("document", true)] {
         clock.set(0);
         let mut console = server.console();
@@ -110,7 +110,7 @@ fn m110_m120_a_page_that_renews_itself_keeps_no_session_alive() {
 #[test]
 fn m110_a_session_ends_after_twelve_hours_whatever_is_done_in_it() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     let mut console = server.console();
     for quarters in 1..48 {
         clock.set(quarters * 900);
@@ -153,7 +153,7 @@ fn m111_a_form_that_is_sent_after_the_sessions_end_comes_back_filled_in() {
 #[test]
 fn ma24_what_is_grave_needs_a_proof_that_is_fresh() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     let mut console = owner(&server);
     let early = console.form("/account/password");
     clock.set(360);
@@ -246,7 +246,7 @@ fn by_password<'s>(server: &'s Server, password: &str) -> (Browser<'s>, Answer) 
 #[test]
 fn m187_a_form_that_was_open_too_long_comes_back_filled_in_and_is_not_done() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     server.client("billing", &["--generate-key"]);
     let mut console = server.console();
     let form = console.form("/clients/billing/switch");

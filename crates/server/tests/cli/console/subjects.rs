@@ -6,7 +6,10 @@ const PASSWORD: &str = "correct horse battery staple";
 
 /// A server with the subject `alice`, for whom `billing` may act, and an owner.
 fn server_with(configuration: &str) -> Server {
-    let server = Server::start_with(configuration);
+    furnished(Server::start_with(configuration))
+}
+
+fn furnished(server: Server) -> Server {
     server.client("billing", &["--generate-key", "--scope", "invoices:read"]);
     server.ok(&["subject", "create", "alice"]);
     server.ok(&["permission", "create", "billing", "alice"]);
@@ -344,7 +347,7 @@ fn m124_sessions_end_and_ways_to_sign_in_are_taken() {
 #[test]
 fn m112_deleting_says_what_goes_along_and_needs_a_fresh_proof() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(server_with("[person]"));
+    let server = furnished(Server::start_under(&clock, "[person]"));
     let mut console = server.console();
     console.submit("/account/password", &[("password", PASSWORD)]);
     let early = console.form("/subjects/alice/delete");

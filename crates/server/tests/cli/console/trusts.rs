@@ -210,7 +210,7 @@ fn m127_m113_a_trust_is_changed_made_a_shadow_turned_off_reported_and_deleted() 
 #[test]
 fn m112_ma24_what_gives_power_to_a_job_is_changed_with_a_fresh_proof_only() {
     let clock = Clock::new().expect("a compiler");
-    let server = clock.restart(Server::start());
+    let server = Server::start_under(&clock, "");
     let mut console = owner(&server);
     let path = "/issuers/new?template=github-actions";
     console.submit(path, &GITHUB);
