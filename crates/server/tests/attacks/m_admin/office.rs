@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, fs, sync::Mutex};
 
+use grantor_testkit::binary::database::number;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server};
@@ -235,12 +236,8 @@ impl Office {
 
     /// The id of the latest change of what is registered, by whomever.
     pub fn last_change(&self) -> i64 {
-        let newest = ["changes", "list", "--limit", "1", "--json"];
-        let newest: Vec<Value> = serde_json::from_str(&self.server.ok(&newest)).expect("a list");
-        newest
-            .last()
-            .and_then(|change| change["id"].as_i64())
-            .unwrap_or_default()
+        let newest = "SELECT coalesce(max(sequence), 0) FROM change_record";
+        number(&self.server.data(), newest)
     }
 
     /// The file of the database.
