@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use grantor_testkit::binary::database::is_not_of_sqlite;
+
 use crate::{
     load::Load,
     oracle::{Fate, Kept, missing_from},
@@ -10,6 +12,9 @@ use crate::{
 
 #[test]
 fn a_backup_holds_what_was_answered_before_and_stops_nobody() {
+    if is_not_of_sqlite("PostgreSQL has backups of its own") {
+        return;
+    }
     let world = World::start();
     let before = world.control();
     let load = Load::begin(&world);
@@ -87,6 +92,9 @@ fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
 
 #[test]
 fn a_restore_while_the_server_runs_lets_no_used_assertion_in_again() {
+    if is_not_of_sqlite("PostgreSQL has backups of its own") {
+        return;
+    }
     let world = World::start();
     let before = world.control();
     let file = world

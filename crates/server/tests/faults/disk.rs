@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use grantor_testkit::binary::database::is_not_of_sqlite;
+
 use crate::{load::Load, world::World};
 
 /// The log is on the same disk.
@@ -32,6 +34,9 @@ fn full_for_a_while(world: &World, what: &str, fill: impl FnOnce(), make_room: i
 
 #[test]
 fn files_that_may_not_grow_refuse_for_a_while_and_lose_nothing() {
+    if is_not_of_sqlite("the disk is PostgreSQL's") {
+        return;
+    }
     let world = World::start();
     let log = world.server.directory().join("log");
     let world = world.restart_in(SCRIPT, &[("LOG", &log)]);
@@ -74,6 +79,9 @@ impl Drop for Mounted {
 
 #[test]
 fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
+    if is_not_of_sqlite("the disk is PostgreSQL's") {
+        return;
+    }
     let mut world = World::start();
     world.server.terminate();
     let data = world.server.data();

@@ -134,10 +134,9 @@ impl Kept {
     }
 
     pub fn subjects_missing(&self, world: &World) -> Vec<String> {
-        missing_from(
-            &command(&world.server.data(), &["--json", "subject", "list"]).stdout,
-            &self.subjects,
-        )
+        let listed = command(&world.server.data(), &["--json", "subject", "list"]);
+        assert!(listed.status.success(), "{}", listed.stderr);
+        missing_from(&listed.stdout, &self.subjects)
     }
 }
 

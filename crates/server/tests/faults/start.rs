@@ -3,6 +3,8 @@
 
 use std::{process::Command, time::Duration};
 
+use grantor_testkit::binary::database::is_not_of_sqlite;
+
 use crate::{
     lock::other,
     oracle::Kept,
@@ -55,6 +57,9 @@ fn ends(server: &Server, script: &str) -> Finished {
 
 #[test]
 fn a_start_on_a_full_disk_says_so_and_the_next_one_works() {
+    if is_not_of_sqlite("the disk is PostgreSQL's") {
+        return;
+    }
     let (mut world, kept) = ended();
     let finished = ends(&world.server, "ulimit -f 0");
     let says = |words: &str| finished.stderr.contains(words);
@@ -72,6 +77,9 @@ fn a_start_on_a_full_disk_says_so_and_the_next_one_works() {
 
 #[test]
 fn a_start_on_a_locked_database_says_so_and_the_next_one_works() {
+    if is_not_of_sqlite("it locks the file") {
+        return;
+    }
     let (mut world, kept) = ended();
     let other = other(&world);
     other

@@ -34,6 +34,8 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 /// Long enough to be refused for nothing but its use within a test.
 const LIFETIME: Duration = Duration::from_secs(300);
 
+const CONFIGURATION: &str = "log.level = \"debug\"\n[assertion]\nleeway_seconds = 0";
+
 /// An honest client.
 pub struct Client {
     pub id: &'static str,
@@ -65,7 +67,15 @@ pub struct World {
 impl World {
     /// Two clients, one with opaque tokens.
     pub fn start() -> Self {
-        let server = Server::start_with("log.level = \"debug\"\n[assertion]\nleeway_seconds = 0");
+        Self::at(Server::start_with(CONFIGURATION))
+    }
+
+    /// The same, under this clock.
+    pub fn start_under(clock: &Clock) -> Self {
+        Self::at(Server::start_under(clock, CONFIGURATION))
+    }
+
+    fn at(server: Server) -> Self {
         let clients = [("billing", "jwt"), ("orders", "opaque")].map(|(id, format)| Client {
             id,
             key: signing_key(
