@@ -20,7 +20,7 @@ use std::{
 
 pub use self::cut::{Cut, Way};
 use self::{program::Program, running::Running};
-use crate::{port::held_address, wait};
+use crate::{binary::clock::Clock, port::held_address, wait};
 
 /// The superuser of the tests.
 pub const SUPERUSER: &str = "grantor_test";
@@ -47,7 +47,7 @@ pub struct Postgres {
     directory: PathBuf,
     address: SocketAddr,
     settings: Vec<(String, String)>,
-    environment: Vec<(String, PathBuf)>,
+    variables: Vec<(&'static str, PathBuf)>,
     databases: AtomicU32,
     running: Mutex<Option<Running>>,
 }
@@ -71,22 +71,24 @@ impl Postgres {
         Self::new_in(&memory(), settings)
     }
 
-    /// A server of its own with these variables of the environment, if PostgreSQL is installed.
-    pub fn with_environment(environment: &[(&str, &Path)]) -> Option<Arc<Self>> {
-        let mut server = Self::empty(Program::find()?, &memory(), &[]);
-        let own = |(name, value): &(&str, &Path)| ((*name).to_owned(), (*value).to_owned());
-        server.environment = environment.iter().map(own).collect();
-        Some(server.initialized())
+    /// The same, under this clock.
+    pub fn new_under(clock: &Clock, settings: &[(&str, &str)]) -> Option<Arc<Self>> {
+        Self::made(&memory(), settings, clock.variables().to_vec())
     }
 
-    /// The same as [`Postgres::new`], in a new directory below this one.
+    /// As [`Postgres::new`], in a new directory below this one.
     pub fn new_in(place: &Path, settings: &[(&str, &str)]) -> Option<Arc<Self>> {
-        Some(Self::empty(Program::find()?, place, settings).initialized())
+        Self::made(place, settings, Vec::new())
     }
 
-    /// Makes its first files, starts it, and makes the role that owns databases.
-    fn initialized(self) -> Arc<Self> {
-        let server = self;
+    fn made(
+        place: &Path,
+        settings: &[(&str, &str)],
+        variables: Vec<(&'static str, PathBuf)>,
+    ) -> Option<Arc<Self>> {
+        let program = Program::find()?;
+        let mut server = Self::empty(program, place, settings);
+        server.variables = variables;
         server.program.run(
             server
                 .program
@@ -122,7 +124,7 @@ impl Postgres {
             directory,
             address: held_address(),
             settings: SETTINGS.iter().chain(settings).map(own).collect(),
-            environment: Vec::new(),
+            variables: Vec::new(),
             databases: AtomicU32::new(0),
             running: Mutex::new(None),
         }
@@ -142,6 +144,7 @@ impl Postgres {
         let mut running = self.running();
         assert!(running.is_none(), "it runs already");
         let mut server = self.program.command("postgres");
+        server.envs(self.variables.iter().map(|(name, path)| (name, path)));
         server.arg("-D").arg(self.data());
         let mut set = |name: &str, value: &str| {
             server.args(["-c", &format!("{name}={value}")]);
@@ -155,9 +158,11 @@ impl Postgres {
         for (name, value) in &self.settings {
             set(name, value);
         }
-        let mut watch = self.program.shell();
-        watch.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        *running = Some(Running::start(&server, watch, &self.directory));
+        *running = Some(Running::start(
+            &server,
+            self.program.shell(),
+            &self.directory,
+        ));
         drop(running);
         let answers = || self.psql("postgres", "SELECT 1").is_ok();
         assert!(
@@ -205,6 +210,11 @@ impl Postgres {
     /// The id of its first process, if it runs.
     pub fn process(&self) -> Option<u32> {
         self.running().as_ref().map(Running::process)
+    }
+
+    /// Another program of this machine, run as the user that its own run as: never as root.
+    pub fn as_its_user(&self, program: &str) -> Command {
+        self.program.as_user(Command::new(program))
     }
 
     /// What it has logged.
@@ -388,11 +398,11 @@ impl Drop for Database {
     }
 }
 
-/// Where a server's directory lies in memory, if the system has such a place.
+/// A place in memory, where there is one.
 fn memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
+    let memory = Path::new("/dev/shm");
     match memory.is_dir() {
-        true => memory,
+        true => memory.to_owned(),
         false => std::env::temp_dir(),
     }
 }
@@ -406,13 +416,15 @@ fn limited() -> Command {
 
 /// Says that the test of this thread is skipped, past the test program's capture.
 pub fn skipped() {
+    skipped_for("PostgreSQL is not installed");
+}
+
+/// The same, for another reason.
+pub fn skipped_for(why: &str) {
     use std::io::Write as _;
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED {test}: PostgreSQL is not installed"
-    );
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
 
 #[cfg(test)]

@@ -62,7 +62,11 @@ async fn list(global: &Global) -> Result<(), Failure> {
         );
     };
     let nodes: Vec<_> = nodes.into_iter().map(Listed::from).collect();
-    output.print_list(&nodes, &["NODE", "PLACE", "VERSION", "SEEN", "CLOCK", "STATE"], row)
+    output.print_list(
+        &nodes,
+        &["NODE", "PLACE", "VERSION", "SEEN", "CLOCK", "STATE"],
+        row,
+    )
 }
 
 impl From<Node> for Listed {

@@ -69,7 +69,11 @@ fn variables<'a>(url: &'a str, leeway: &'a str) -> Vec<(&'static str, &'a str)> 
 fn start(variables: &[(&str, &str)]) -> Server {
     let address = held_address();
     let listen = address.to_string();
-    Server::start_as(address, &["--listen", &listen, "--issuer", ISSUER], variables)
+    Server::start_as(
+        address,
+        &["--listen", &listen, "--issuer", ISSUER],
+        variables,
+    )
 }
 
 /// A command on the data directory of this server, with these variables.
@@ -110,7 +114,10 @@ fn s037_each_node_is_listed_with_where_it_runs() {
     // One that has stopped is not there any more.
     assert!(second.terminate().success());
     let rest = listed();
-    assert!(rest.len() == 1 && is_listed(&rest, &nodes.first), "{rest:?}");
+    assert!(
+        rest.len() == 1 && is_listed(&rest, &nodes.first),
+        "{rest:?}"
+    );
 }
 
 #[test]
@@ -121,9 +128,24 @@ fn s019_windows_are_changed_by_a_command_while_no_node_runs() {
     let mut nodes = Nodes::start(database);
     let out = nodes.first.directory().join("billing.json");
     let out = out.to_string_lossy().into_owned();
-    nodes.ok(&["client", "create", "billing", "--generate-key", "--out", &out]);
+    nodes.ok(&[
+        "client",
+        "create",
+        "billing",
+        "--generate-key",
+        "--out",
+        &out,
+    ]);
     let key = signing_key(out.as_ref());
-    let sign = || assertion(ISSUER, "billing", "billing", &key, std::time::Duration::from_secs(120));
+    let sign = || {
+        assertion(
+            ISSUER,
+            "billing",
+            "billing",
+            &key,
+            std::time::Duration::from_secs(120),
+        )
+    };
     let ask = |server: &Server, assertion: &str| {
         server.token(&[("grant_type", JWT_BEARER), ("assertion", assertion)])
     };
@@ -141,12 +163,19 @@ fn s019_windows_are_changed_by_a_command_while_no_node_runs() {
     let told = nodes.run(&windows);
     assert_eq!(told.status.code(), Some(2), "{told:?}");
     assert!(told.stderr.contains("nodes are running"), "{told:?}");
-    assert_eq!(ask(&nodes.first, &sign()).status, 200, "nothing was changed");
+    assert_eq!(
+        ask(&nodes.first, &sign()).status,
+        200,
+        "nothing was changed"
+    );
 
     assert!(nodes.first.terminate().success());
     nodes.ok(&windows);
     let records = nodes.ok(&["changes", "list", "--json"]).stdout;
-    assert!(records.contains("replay_windows") && records.contains("slow clocks"), "{records}");
+    assert!(
+        records.contains("replay_windows") && records.contains("slow clocks"),
+        "{records}"
+    );
     // One that remembers for as long as before does not start any more.
     nodes.leeway = "30";
     let told = nodes.refused();

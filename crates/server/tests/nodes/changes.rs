@@ -9,7 +9,10 @@ use std::{
 use grantor::jose::SigningKey;
 use grantor_testkit::wait::blocking;
 
-use crate::nodes::{Nodes, database};
+use crate::{
+    load::{Load, pause},
+    nodes::{Nodes, database},
+};
 
 /// How soon a change is in force that nobody waits for.
 const IN_FORCE: Duration = Duration::from_secs(1);
@@ -102,4 +105,110 @@ fn sa14_a_transaction_of_another_database_holds_up_no_change() {
         assert!(!open.is_finished(), "it is open all the while");
         open.join().expect("it ends").expect("done");
     });
+}
+
+/// How many are imported.
+const IMPORTED: u32 = 100_000;
+
+/// Copies of the client `billing` under other names, as one statement would import them.
+fn import() -> String {
+    format!(
+        "INSERT INTO party (name, kind) SELECT 'imported-' || n, 'client' FROM generate_series(1, {IMPORTED}) AS n; \
+         INSERT INTO client (id, metadata, keys) \
+         SELECT 'imported-' || n, replace(metadata, '\"billing\"', '\"imported-' || n || '\"'), keys \
+         FROM client, generate_series(1, {IMPORTED}) AS n WHERE id = 'billing'; \
+         SELECT pg_sleep(2)"
+    )
+}
+
+#[test]
+#[ignore = "nightly: several servers, and 100,000 clients in one transaction"]
+fn sa15_beside_a_large_import_a_disable_is_in_force_within_a_second() {
+    let Some((_server, database)) = database() else {
+        return;
+    };
+    let (nodes, key) = knowing(&database);
+    let load = Load::begin(&nodes);
+    let turn = |enabled: bool| {
+        format!(
+            "UPDATE client SET metadata = (metadata::jsonb || '{{\"enabled\": {enabled}}}')::text WHERE id = 'late'"
+        )
+    };
+    thread::scope(|scope| {
+        let importing = scope.spawn(|| (database.psql(&import()), Instant::now()));
+        let mut turns = 0;
+        while !importing.is_finished() {
+            for (enabled, status) in [(false, 400), (true, 200)] {
+                database.psql(&turn(enabled)).expect("turned");
+                blocking::within(IN_FORCE, "in force at each node", || {
+                    statuses(&nodes, &key) == [status; 3]
+                });
+                turns += 1;
+            }
+        }
+        let (imported, committed) = importing.join().expect("it ends");
+        imported.expect("imported");
+        assert!(turns >= 4, "{turns} turns meanwhile");
+        // All nodes know them: each is asked for other ones.
+        let wires: Vec<_> = nodes.wires.iter().collect();
+        for (wire, number) in wires.iter().cycle().zip((1..=IMPORTED).step_by(331)) {
+            let answer = wire.send(&wire.assertion_of(&format!("imported-{number}")));
+            assert_eq!(answer.status, 200, "{number} at {}: {answer:?}", wire.node);
+            let asked = number == 1;
+            assert!(!asked || committed.elapsed() < 2 * IN_FORCE, "control");
+        }
+    });
+    let begun = Instant::now();
+    nodes.ok(&["client", "disable", "imported-77777"]);
+    let wires = nodes.wires.iter();
+    let statuses = wires.map(|wire| wire.send(&wire.assertion_of("imported-77777")).status);
+    let statuses: Vec<_> = statuses.collect();
+    assert_eq!(statuses, [400; 3], "after {:?}", begun.elapsed());
+    load.grants(20);
+    load.end().holds(&nodes, "a large import");
+}
+
+#[test]
+#[ignore = "nightly: several servers, and a sweep or two"]
+fn sa16_a_node_that_stood_still_over_a_pruning_forgets_everything_before_it_answers() {
+    let Some((_server, database)) = database() else {
+        return;
+    };
+    let (nodes, key) = knowing(&database);
+    let load = Load::of(&nodes.wires[..2], 2, Duration::from_millis(25));
+    nodes.servers[2].signal("STOP");
+    database.psql(DISABLE).expect("committed");
+    // As if an hour had passed: whichever other node sweeps next removes what tells of it.
+    database
+        .psql("UPDATE change SET at = at - interval '2 hours'")
+        .expect("older");
+    blocking::within(Duration::from_secs(30), "it is pruned", || {
+        let left = "SELECT count(*) FROM change WHERE client = 'late'";
+        database.psql(left).as_deref() == Ok("0")
+    });
+    let pruned = database.psql("SELECT count(*) FROM meta WHERE name = 'pruned'");
+    assert_eq!(pruned.as_deref(), Ok("1"), "control");
+    let sleeper = nodes.wires[2].of(&key);
+    thread::scope(|scope| {
+        // They wait at its door.
+        let waiting: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| sleeper.send(&sleeper.assertion_of("late"))))
+            .collect();
+        pause(Duration::from_millis(300));
+        nodes.servers[2].signal("CONT");
+        let mut last = 0;
+        blocking::within(IN_FORCE * 2, "it refuses what is disabled", || {
+            let answer = sleeper.send(&sleeper.assertion_of("late"));
+            last = answer.status;
+            assert!([400, 503].contains(&last), "{answer:?}");
+            last == 400
+        });
+        for one in waiting {
+            let answer = one.join().expect("it ends");
+            assert!([400, 503].contains(&answer.status), "{answer:?}");
+        }
+    });
+    nodes.serve_within(IN_FORCE * 2, "after its sleep");
+    load.grants(20);
+    load.end().holds(&nodes, "a node stood still");
 }

@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// How soon nodes serve again.
-const HEALED: Duration = Duration::from_secs(2);
+pub const HEALED: Duration = Duration::from_secs(2);
 /// How soon a node says 503: what is promised, and as much for a busy machine.
-const NOTICED: Duration = Duration::from_secs(2);
+pub const NOTICED: Duration = Duration::from_secs(2);
 
 /// Requests sent between these moments to nodes of which this is so.
-fn between(
+pub fn between(
     seen: &[Seen],
     from: Instant,
     to: Instant,
@@ -27,7 +27,7 @@ fn between(
 }
 
 /// All of them were granted, and there are some.
-fn all_granted(seen: &[Seen], what: &str) {
+pub fn all_granted(seen: &[Seen], what: &str) {
     assert!(seen.len() >= 5, "{what}: too few to tell: {seen:?}");
     let not: Vec<_> = seen.iter().filter(|seen| seen.status != 200).collect();
     assert!(not.is_empty(), "{what}: {not:?}");
@@ -47,7 +47,7 @@ fn are_quick(seen: &[Seen], what: &str) {
 }
 
 /// None of them was granted, and each got 503.
-fn all_unavailable(seen: &[Seen], what: &str) {
+pub fn all_unavailable(seen: &[Seen], what: &str) {
     assert!(seen.len() >= 5, "{what}: too few to tell: {seen:?}");
     let not: Vec<_> = seen.iter().filter(|seen| seen.status != 503).collect();
     assert!(not.is_empty(), "{what}: {not:?}");
@@ -56,15 +56,25 @@ fn all_unavailable(seen: &[Seen], what: &str) {
 #[test]
 #[ignore = "several servers and seconds of faults: nightly"]
 fn sa02_a_node_killed_under_load_takes_nothing_with_it() {
+    kill_a_node(3);
+}
+
+#[test]
+#[ignore = "nightly: 50 kills of a node, about a minute"]
+fn sa02_a_node_killed_fifty_times_under_load_takes_nothing_with_it() {
+    kill_a_node(50);
+}
+
+fn kill_a_node(kills: u64) {
     let Some((_server, database)) = database() else {
         return;
     };
     let mut nodes = Nodes::start(&database, 3);
     let load = Load::begin(&nodes);
     let begun = Instant::now();
-    for kill in 0..3_u64 {
+    for kill in 0..kills {
         // Not in step with the clients.
-        pause(Duration::from_millis(137 + 61 * kill));
+        pause(Duration::from_millis(137 + 61 * (kill % 11)));
         nodes.restart(2);
     }
     load.grants(20);
@@ -109,12 +119,22 @@ fn sa03_a_node_that_is_asked_to_end_loses_no_request() {
 #[test]
 #[ignore = "several servers and seconds of faults: nightly"]
 fn sa04_postgresql_killed_under_load_forgets_no_use() {
+    kill_postgresql(2);
+}
+
+#[test]
+#[ignore = "nightly: 20 kills of PostgreSQL, about two minutes"]
+fn sa04_postgresql_killed_twenty_times_under_load_forgets_no_use() {
+    kill_postgresql(20);
+}
+
+fn kill_postgresql(kills: u32) {
     let Some((server, database)) = database() else {
         return;
     };
     let nodes = Nodes::start(&database, 3);
     let load = Load::begin(&nodes);
-    for _ in 0..2 {
+    for _ in 0..kills {
         server.kill();
         let killed = Instant::now();
         pause(Duration::from_secs(3));

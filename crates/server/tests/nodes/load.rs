@@ -9,9 +9,12 @@ use std::{
     time::Duration,
 };
 
-use grantor_testkit::wait::blocking;
+use grantor_testkit::wait::{self, blocking};
 
-use crate::{history::History, nodes::Nodes};
+use crate::{
+    history::History,
+    nodes::{Nodes, Wire},
+};
 
 /// Between two requests of one client: an honest one does not flood.
 const PACE: Duration = Duration::from_millis(25);
@@ -27,14 +30,21 @@ pub struct Load {
 impl Load {
     /// Two clients of each node; answers when some were granted.
     pub fn begin(nodes: &Nodes) -> Self {
+        Self::of(&nodes.wires, CLIENTS, PACE)
+    }
+
+    /// So many clients of each of these nodes, with this pause between two requests of one.
+    pub fn of(wires: &[Wire], clients: usize, pace: Duration) -> Self {
         let (history, stop) = (Arc::<History>::default(), Arc::<AtomicBool>::default());
-        let wires = nodes.wires.iter().flat_map(|wire| [wire; CLIENTS]);
-        let client = |wire: &crate::nodes::Wire| {
+        let wires = wires
+            .iter()
+            .flat_map(|wire| std::iter::repeat_n(wire, clients));
+        let client = |wire: &Wire| {
             let (wire, history, stop) = (wire.clone(), history.clone(), stop.clone());
             thread::spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
                     history.send(&wire, &wire.assertion());
-                    pause(PACE);
+                    pause(pace);
                 }
             })
         };
@@ -50,8 +60,13 @@ impl Load {
 
     /// Waits until so many more are granted.
     pub fn grants(&self, count: usize) {
+        self.grants_within(wait::PATIENCE, count);
+    }
+
+    /// The same, for this long.
+    pub fn grants_within(&self, limit: Duration, count: usize) {
         let before = self.history.granted();
-        blocking::until("honest requests are granted", || {
+        blocking::within(limit, "honest requests are granted", || {
             self.history.granted() >= before + count
         });
     }
@@ -68,5 +83,7 @@ impl Load {
 
 /// Lets time pass.
 pub fn pause(time: Duration) {
-    blocking::comes(time, || false);
+    if !time.is_zero() {
+        blocking::comes(time, || false);
+    }
 }

@@ -4,10 +4,15 @@
 
 mod changes;
 mod claims;
+mod clocks;
+mod connections;
+mod disk;
 mod faults;
 mod history;
 mod load;
+mod network;
 mod nodes;
 mod replicated;
 mod rolling;
+mod size;
 mod start;

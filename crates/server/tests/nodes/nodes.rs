@@ -4,20 +4,25 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::Stdio,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use grantor::jose::SigningKey;
+use grantor::{
+    clock::{Clock as _, SystemClock},
+    jose::{SigningKey, sign},
+};
 use grantor_testkit::{
     binary::{
-        Answer, Finished, JWT_BEARER, Server, assertion, escape, finished, grantor, held_address,
-        read_answer, signing_key,
+        Answer, Finished, JWT_BEARER, Server, assertion, clock::Clock, escape, finished, grantor,
+        held_address, read_answer, signing_key,
     },
     postgres::{Database, Postgres, skipped},
     wait::blocking,
 };
+use serde_json::json;
 
 /// The longest that an answer may take: twice what is promised, for busy machines.
 pub const LIMIT: Duration = Duration::from_secs(4);
@@ -33,6 +38,8 @@ pub struct Link {
     pub durability: &'static str,
     /// For how many seconds a node goes on when it is told to end.
     pub drain: &'static str,
+    /// Further variables of the process.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// One address of one issuer, and the key of the honest client.
@@ -42,6 +49,8 @@ pub struct Wire {
     address: SocketAddr,
     issuer: Arc<str>,
     key: Arc<SigningKey>,
+    /// Of its assertions.
+    pub lifetime: Duration,
 }
 
 pub struct Nodes {
@@ -70,25 +79,55 @@ impl Link {
             url: url.to_owned(),
             durability: "local",
             drain: "0",
+            more: Vec::new(),
         }
+    }
+
+    /// The same, with these variables of the process, too.
+    pub fn with(mut self, more: &[(&'static str, &str)]) -> Self {
+        let more = more
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        self.more.extend(more);
+        self
+    }
+
+    /// The same, under this clock.
+    pub fn under(self, clock: &Clock) -> Self {
+        let variables = clock.variables();
+        let texts = variables
+            .each_ref()
+            .map(|(name, path)| (*name, path.to_str().expect("a path in UTF-8")));
+        self.with(&texts)
     }
 }
 
 /// Starts one node; with a key file given, or with one made in its own data directory.
 pub fn start(address: SocketAddr, issuer: &str, link: &Link, key: Option<&Path>) -> Server {
     let listen = address.to_string();
-    let key = key.map(|path| path.to_string_lossy().into_owned());
-    let mut variables = vec![
-        ("GRANTOR_DATABASE_URL", link.url.as_str()),
-        ("GRANTOR_DATABASE_DURABILITY", link.durability),
-        ("GRANTOR_DRAIN_SECONDS", link.drain),
-    ];
-    variables.extend(
-        key.iter()
-            .map(|key| ("GRANTOR_MASTER_KEY_FILE", key.as_str())),
-    );
+    let variables = variables(link, key);
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let arguments = ["--listen", &listen, "--issuer", issuer];
     Server::start_as(address, &arguments, &variables)
+}
+
+/// The variables of a node's process. What is used is sent again and again here: that is not held
+/// against anybody.
+fn variables(link: &Link, key: Option<&Path>) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("GRANTOR_DATABASE_URL", link.url.clone()),
+        ("GRANTOR_DATABASE_DURABILITY", link.durability.to_owned()),
+        ("GRANTOR_DRAIN_SECONDS", link.drain.to_owned()),
+        ("GRANTOR_LIMITS_CLIENT_FAILURES_PER_MINUTE", "0".to_owned()),
+        ("GRANTOR_LIMITS_ADDRESS_FAILURES_PER_MINUTE", "0".to_owned()),
+    ];
+    let key = key.map(|path| path.to_string_lossy().into_owned());
+    variables.extend(key.map(|key| ("GRANTOR_MASTER_KEY_FILE", key)));
+    variables.extend(link.more.iter().cloned());
+    variables
 }
 
 impl Nodes {
@@ -129,6 +168,7 @@ impl Nodes {
             address: *address,
             issuer: nodes.issuer.as_str().into(),
             key: key.clone(),
+            lifetime: LIFETIME,
         };
         nodes.wires = addresses.iter().enumerate().map(wire).collect();
         nodes.serve_within(blocking_patience(), "at the start");
@@ -175,6 +215,70 @@ impl Nodes {
         let key = self.home.join("master.key");
         let address = self.servers[node].address;
         self.servers[node] = start(address, &self.issuer, &self.links[node], Some(&key));
+    }
+
+    /// Ends all nodes at once, and starts them anew at once.
+    pub fn restart_all(&mut self) {
+        for server in &mut self.servers {
+            server.kill();
+        }
+        let key = self.home.join("master.key");
+        let (issuer, key) = (self.issuer.as_str(), key.as_path());
+        self.servers = thread::scope(|scope| {
+            let nodes = self.servers.iter().zip(&self.links);
+            let starting: Vec<_> = nodes
+                .map(|(server, link)| {
+                    let address = server.address;
+                    scope.spawn(move || start(address, issuer, link, Some(key)))
+                })
+                .collect();
+            let started = starting.into_iter().map(|one| one.join());
+            started.map(|one| one.expect("it starts")).collect()
+        });
+    }
+
+    /// One node more, and the way to it.
+    pub fn one_more(&self, link: &Link) -> (Server, Wire) {
+        let key = self.home.join("master.key");
+        let address = held_address();
+        let server = start(address, &self.issuer, link, Some(&key));
+        let node = self.wires.len();
+        let first = self.wires[0].clone();
+        let wire = Wire {
+            node,
+            address,
+            ..first
+        };
+        (server, wire)
+    }
+
+    /// Starts one more process, which has to end by itself; answers how it did.
+    pub fn refused(&self, link: &Link) -> Finished {
+        let key = self.home.join("master.key");
+        let mut command = grantor(&self.home);
+        command
+            .args(["serve", "--listen", &held_address().to_string()])
+            .args(["--issuer", &self.issuer])
+            .envs(variables(link, Some(&key)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let ends = || child.try_wait().expect("a status").is_some();
+        let has_ended = blocking::comes(blocking_patience(), ends);
+        if !has_ended {
+            child.kill().expect("SIGKILL");
+        }
+        let finished = finished(child.wait_with_output().expect("its output"));
+        assert!(has_ended, "it has not ended: {finished:?}");
+        finished
+    }
+
+    /// The assertions of all wires live for so long from now on.
+    pub fn living(mut self, lifetime: Duration) -> Self {
+        for wire in &mut self.wires {
+            wire.lifetime = lifetime;
+        }
+        self
     }
 
     /// From now on, an honest request to each node succeeds within this time.
@@ -230,7 +334,18 @@ impl Wire {
 
     /// An assertion of this client, made now.
     pub fn assertion_of(&self, client: &str) -> String {
-        assertion(&self.issuer, client, client, &self.key, LIFETIME)
+        assertion(&self.issuer, client, client, &self.key, self.lifetime)
+    }
+
+    /// An assertion of the honest client with this `jti`, made now.
+    pub fn assertion_with(&self, jti: &str, lifetime: Duration) -> String {
+        let now = SystemClock.now().seconds();
+        let ends = now + i64::try_from(lifetime.as_secs()).expect("a short time");
+        let claims = json!({
+            "iss": CLIENT, "sub": CLIENT, "aud": &*self.issuer, "iat": now, "exp": ends, "jti": jti,
+        });
+        let signed = sign(&self.key, Some("JWT"), claims.to_string().as_bytes());
+        signed.expect("signed")
     }
 
     /// Asks for a token. Status 0 where no answer came within [`LIMIT`].
@@ -246,6 +361,11 @@ impl Wire {
     pub fn get(&self, path: &str) -> Answer {
         get(self.address, path)
     }
+}
+
+/// Whether this answer says that the assertion was used before.
+pub fn is_replay(answer: &Answer) -> bool {
+    answer.status == 400 && answer.error() == "invalid_grant" && answer.body.contains("used before")
 }
 
 /// Asks an address.

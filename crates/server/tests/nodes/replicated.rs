@@ -21,18 +21,17 @@ const FOUND: Duration = Duration::from_secs(11);
 const NOTICED: Duration = Duration::from_secs(2);
 
 /// A standby that each commit waits for, and that nodes may see.
-fn standby_of(primary: &Postgres) -> Arc<Postgres> {
+pub fn standby_of(primary: &Postgres) -> Arc<Postgres> {
     let standby = primary.standby("other");
     let grant = format!("GRANT pg_monitor TO {ROLE}");
     primary.psql("postgres", &grant).expect("a grant");
     standby
 }
 
-fn replicated(url: String) -> Link {
+pub fn replicated(url: String) -> Link {
     Link {
-        url,
         durability: "replicated",
-        drain: "0",
+        ..Link::local(&url)
     }
 }
 

@@ -70,9 +70,9 @@ impl Clock {
         let clock = Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
         };
-        // PostgreSQL runs as another user, and may stand under it, too.
-        fs::set_permissions(clock.directory.path(), fs::Permissions::from_mode(0o755))
-            .expect("its mode");
+        // Servers of another user are under it, too.
+        let all_may_read = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(clock.directory.path(), all_may_read).expect("its mode");
         fs::write(clock.path("clock.c"), SOURCE).expect("a file");
         clock.write(0);
         let mut compiler = Command::new("cc");

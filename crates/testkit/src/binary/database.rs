@@ -71,13 +71,11 @@ pub fn variables(data: &Path) -> Vec<(&'static str, OsString)> {
 /// Puts the database of a new data directory under this clock, where it is one of PostgreSQL.
 pub(super) fn put_under(data: &Path, clock: &Clock) {
     if is_postgres() {
-        let variables = clock.variables();
-        let [library, offset] = &variables;
-        let environment = [(library.0, &*library.1), (offset.0, &*offset.1)];
-        let server = Postgres::with_environment(&environment).expect("PostgreSQL is installed");
+        let server = Postgres::new_under(clock, &[]).expect("PostgreSQL is installed");
         let place = Place {
             database: server.database().into(),
-            clock: variables
+            clock: clock
+                .variables()
                 .map(|(name, path)| (name, path.into_os_string()))
                 .into(),
         };

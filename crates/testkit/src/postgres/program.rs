@@ -48,7 +48,8 @@ impl Program {
         self.as_user(Command::new("sh"))
     }
 
-    fn as_user(&self, mut command: Command) -> Command {
+    /// Has it run as the user that may run a server.
+    pub(super) fn as_user(&self, mut command: Command) -> Command {
         command.current_dir("/").stdin(Stdio::null());
         if let Some(User { uid, gid }) = self.user {
             command.uid(uid).gid(gid);

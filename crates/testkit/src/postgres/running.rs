@@ -34,6 +34,11 @@ impl Running {
             .arg(directory)
             .arg(server.get_program())
             .args(server.get_args())
+            .envs(
+                server
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
