@@ -49,18 +49,18 @@ impl Connections {
     /// None is open yet.
     pub(super) fn new(connector: Connector, most: u8) -> Self {
         let connector = Arc::new(connector);
-        let (epoch, uncounted) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
-        let line =
-            |limit, epoch: &Arc<AtomicU64>| Line::new(connector.clone(), limit, epoch.clone());
+        let epoch = Arc::<AtomicU64>::default();
+        let line = |limit, part| Line::new(connector.clone(), limit, epoch.clone(), part);
         let shared = 4_u8;
         Self {
-            claims: line(STATEMENT, &epoch),
-            looks: line(LOOK, &epoch),
-            records: line(UNHURRIED, &uncounted),
-            reads: (most > shared).then(|| line(STATEMENT, &uncounted)),
+            claims: line(STATEMENT, Part::Leads),
+            looks: line(LOOK, Part::Leads),
+            records: line(UNHURRIED, Part::Writes),
+            reads: (most > shared).then(|| line(STATEMENT, Part::Follows)),
             changes: Pool::new(
                 connector.clone(),
                 usize::from(most.saturating_sub(shared)).max(1),
+                epoch.clone(),
             ),
             turn: Arc::new(Semaphore::new(1)),
         }
@@ -123,21 +123,41 @@ impl Connections {
 pub(super) struct Line {
     connector: Arc<Connector>,
     limit: Duration,
-    session: Mutex<Option<Arc<Session>>>,
+    session: Mutex<Option<(Arc<Session>, u64)>>,
     backoff: Backoff,
-    /// How many were opened, here and by the lines that share it.
+    /// How many were opened by those that lead.
     epoch: Arc<AtomicU64>,
+    part: Part,
+}
+
+/// What a line has to do with a new connection of claims or looks: the server that it leads to may
+/// be another one. One that was the primary before goes on answering reads, of what was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// A new one counts. What it writes shows whether its server still is the primary.
+    Leads,
+    /// The same, and nothing rests on it.
+    Writes,
+    /// Opened anew behind each that counts.
+    Follows,
 }
 
 impl Line {
-    fn new(connector: Arc<Connector>, limit: Duration, epoch: Arc<AtomicU64>) -> Self {
+    fn new(connector: Arc<Connector>, limit: Duration, epoch: Arc<AtomicU64>, part: Part) -> Self {
         Self {
             connector,
             limit,
             session: Mutex::default(),
             backoff: Backoff::default(),
             epoch,
+            part,
         }
+    }
+
+    /// Whether a session of this epoch is of use now.
+    fn is_of_use(&self, session: &Session, epoch: u64) -> bool {
+        let is_outdated = self.part == Part::Follows && epoch != self.epoch.load(Ordering::Acquire);
+        !session.has_ended() && !is_outdated
     }
 
     /// The session of now. Where there is none, one of those who ask opens it, and the others wait for
@@ -147,20 +167,29 @@ impl Line {
     /// Unavailable, if none can be opened: nothing was asked.
     pub(super) async fn session(&self) -> Result<Arc<Session>, Failure> {
         let mut session = self.session.lock().await;
-        if let Some(open) = session.as_ref().filter(|session| !session.has_ended()) {
+        if let Some((open, epoch)) = &*session
+            && self.is_of_use(open, *epoch)
+        {
             return Ok(open.clone());
         }
         *session = None;
+        // Of before: where another line opens one meanwhile, this one is opened again.
+        let epoch = self.epoch.load(Ordering::Acquire);
         let opened = Arc::new(connect(&self.connector, self.limit, &self.backoff).await?);
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        *session = Some(opened.clone());
+        if self.part == Part::Leads {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+        *session = Some((opened.clone(), epoch));
         Ok(opened)
     }
 
     /// Whether it is open, as far as it is known without waiting.
     pub(super) fn is_open(&self) -> bool {
         let session = self.session.try_lock();
-        session.is_ok_and(|session| session.as_ref().is_some_and(|open| !open.has_ended()))
+        session.is_ok_and(|session| {
+            let open = session.as_ref();
+            open.is_some_and(|(open, epoch)| self.is_of_use(open, *epoch))
+        })
     }
 }
 
@@ -192,20 +221,23 @@ async fn connect(
 /// Connections that are lent, the one that was used last first.
 struct Pool {
     connector: Arc<Connector>,
-    free: Arc<std::sync::Mutex<Vec<Session>>>,
+    free: Arc<std::sync::Mutex<Vec<(Session, u64)>>>,
     places: Arc<Semaphore>,
     most: usize,
     backoff: Backoff,
+    /// As a line's: those that are free follow it.
+    epoch: Arc<AtomicU64>,
 }
 
 impl Pool {
-    fn new(connector: Arc<Connector>, most: usize) -> Self {
+    fn new(connector: Arc<Connector>, most: usize, epoch: Arc<AtomicU64>) -> Self {
         Self {
             connector,
             free: Arc::default(),
             places: Arc::new(Semaphore::new(most)),
             most,
             backoff: Backoff::default(),
+            epoch,
         }
     }
 
@@ -214,17 +246,18 @@ impl Pool {
         let Ok(Ok(place)) = place.await else {
             return Err(Failure::unavailable("all connections are busy"));
         };
-        let free = self
-            .free
-            .lock()
-            .unwrap_or_else(|error| error.into_inner())
-            .pop();
-        let session = match free.filter(|session| !session.has_ended()) {
-            Some(session) => session,
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let free = {
+            let mut free = self.free.lock().unwrap_or_else(|error| error.into_inner());
+            free.retain(|(session, of)| *of == epoch && !session.has_ended());
+            free.pop()
+        };
+        let session = match free {
+            Some((session, _)) => session,
             None => connect(&self.connector, STATEMENT, &self.backoff).await?,
         };
         Ok(Lent {
-            session: Some(session),
+            session: Some((session, epoch)),
             free: self.free.clone(),
             _place: place,
             turn: None,
@@ -245,8 +278,8 @@ impl Pool {
 /// A lent connection. It is closed when it is let go, unless it is given back: whoever goes away in
 /// the middle of a transaction leaves nothing open.
 pub(super) struct Lent {
-    session: Option<Session>,
-    free: Arc<std::sync::Mutex<Vec<Session>>>,
+    session: Option<(Session, u64)>,
+    free: Arc<std::sync::Mutex<Vec<(Session, u64)>>>,
     _place: OwnedSemaphorePermit,
     turn: Option<OwnedSemaphorePermit>,
 }
@@ -254,7 +287,8 @@ pub(super) struct Lent {
 impl Lent {
     /// For others to use: nothing is open in it.
     pub(super) fn give_back(mut self) {
-        if let Some(session) = self.session.take().filter(|session| !session.has_ended()) {
+        let session = self.session.take();
+        if let Some(session) = session.filter(|(session, _)| !session.has_ended()) {
             let mut free = self.free.lock().unwrap_or_else(|error| error.into_inner());
             free.push(session);
         }
@@ -265,9 +299,8 @@ impl Deref for Lent {
     type Target = Session;
 
     fn deref(&self) -> &Session {
-        self.session
-            .as_ref()
-            .expect("it is there until it is given back")
+        let session = self.session.as_ref();
+        &session.expect("it is there until it is given back").0
     }
 }
 
@@ -281,16 +314,21 @@ mod tests {
         for most in [4, 6] {
             let target = Target::new("postgres://a@127.0.0.1/b", Durability::Local);
             let connections = Connections::new(Connector::new(&target).expect("a target"), most);
-            let count = |line: &Line| line.epoch.fetch_add(1, Ordering::AcqRel);
-            count(&connections.records);
-            assert_eq!(connections.epoch(), 0, "{most}");
-            count(&connections.looks);
-            count(&connections.claims);
-            assert_eq!(connections.epoch(), 2, "{most}");
-            count(connections.reads());
+            let parts = [
+                connections.claims.part,
+                connections.looks.part,
+                connections.records.part,
+            ];
+            assert_eq!(parts, [Part::Leads, Part::Leads, Part::Writes], "{most}");
             // With few connections, reads go over that of looks.
-            let reads = u64::from(connections.reads.is_none());
-            assert_eq!(connections.epoch(), 2 + reads, "{most}");
+            let reads = match most {
+                4 => Part::Leads,
+                _ => Part::Follows,
+            };
+            assert_eq!(connections.reads().part, reads, "{most}");
+            for line in [&connections.claims, connections.reads()] {
+                assert!(Arc::ptr_eq(&line.epoch, &connections.changes.epoch));
+            }
         }
     }
 }
