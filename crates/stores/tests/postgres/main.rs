@@ -5,6 +5,7 @@ mod claims;
 mod current;
 mod engine;
 mod laws;
+mod size;
 mod start;
 mod transfer;
 
