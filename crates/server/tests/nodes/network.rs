@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Tells the program that it is within the namespace.
-const WITHIN: &str = "GRANTOR_TEST_NAMESPACE";
+const WITHIN: &str = "TEST_WITHIN_NAMESPACE";
 /// The address by which one node, and nobody else, reaches PostgreSQL.
 const OTHER: &str = "127.0.0.2";
 /// How long a direction is cut.
