@@ -1,6 +1,7 @@
 //! The PostgreSQL backend: the laws of every store, what every engine promises, and what only it
 //! does.
 
+mod artifacts;
 mod claims;
 mod current;
 mod engine;
