@@ -385,13 +385,12 @@ impl Start {
     /// Asks for the first token. A node on a database says 503 until it knows what is in force.
     pub fn of(process: &Process, request: &[u8]) -> Result<Self, Box<dyn Error>> {
         let load = Load::to(process.address(), 1);
-        let answer = loop {
-            let answer = load.ask(request);
-            let is_too_soon = |error: &Box<dyn Error>| error.to_string().contains(" 503 ");
-            if process.spawned().elapsed() > PATIENCE || !answer.as_ref().is_err_and(is_too_soon) {
-                break answer;
-            }
-        };
+        let mut answer = load.ask(request);
+        while process.spawned().elapsed() < PATIENCE
+            && (answer.as_ref()).is_err_and(|error| error.to_string().contains(" 503 "))
+        {
+            answer = load.ask(request);
+        }
         let time = process.spawned().elapsed();
         let answer =
             answer.map_err(|error| format!("no token: {error}\nthe server: {}", process.said()))?;

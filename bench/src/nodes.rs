@@ -192,7 +192,8 @@ impl Deployment {
     /// Full load, then half of what was reached there.
     fn turn(&mut self, tokens: usize) -> Result<(), Box<dyn Error>> {
         let full = self.full(tokens)?;
-        let (load, requests) = self.requests(tokens)?;
+        let load = self.load();
+        let requests = self.requests(&load, tokens)?;
         let half = Run::measure_at(&self.processes(), &load, full.rate / 2.0, requests)?;
         println!(
             "{:46} {:7.1} us + PostgreSQL {:6.1} us {:7.0}/s  half load p50 {:6.2} p99 {:6.2} ms",
@@ -209,20 +210,23 @@ impl Deployment {
     }
 
     fn full(&mut self, tokens: usize) -> Result<Run, Box<dyn Error>> {
-        let (load, requests) = self.requests(tokens)?;
+        let load = self.load();
+        let requests = self.requests(&load, tokens)?;
         Run::measure(&self.processes(), &load, requests)
     }
 
     /// Shared out among the nodes.
-    fn requests(&mut self, tokens: usize) -> Result<(Load, Vec<Vec<u8>>), Box<dyn Error>> {
-        let signers: Vec<Signer> = self.signers.by_ref().take(tokens).collect();
+    fn load(&self) -> Load {
         let address = |server: &Server| server.process.address();
-        let load = Load {
+        Load {
             addresses: self.servers.iter().map(address).collect(),
             connections: CONNECTIONS,
-        };
-        let requests = load.grants(&presign_each(&signers)?);
-        Ok((load, requests))
+        }
+    }
+
+    fn requests(&mut self, load: &Load, tokens: usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+        let signers: Vec<Signer> = self.signers.by_ref().take(tokens).collect();
+        Ok(load.grants(&presign_each(&signers)?))
     }
 
     fn processes(&self) -> Vec<&Process> {

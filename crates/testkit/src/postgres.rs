@@ -106,7 +106,7 @@ impl Postgres {
         server
             .psql("postgres", &format!("CREATE ROLE {ROLE} LOGIN"))
             .expect("a new role");
-        Arc::new(server)
+        Some(Arc::new(server))
     }
 
     /// A directory for a server, and its port.

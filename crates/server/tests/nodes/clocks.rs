@@ -63,7 +63,7 @@ fn grants_until_noticed(wire: &Wire, time: Duration) -> Vec<String> {
             200 if !is_late => granted.push(assertion),
             // By its clock it is too old, or of the future.
             400 if !is_late => {}
-            _ => panic!("{answer:?} after {:?}", begun.elapsed()),
+            _ => unreachable!("{answer:?} after {:?}", begun.elapsed()),
         }
     }
     assert!(refused >= 5, "too few to tell");

@@ -1,6 +1,8 @@
 //! Section 8 of the specification at size: the history of a million claims through faults of the
 //! server, clients by the hundred thousand, decisions by the ten thousand a second.
 
+#![expect(clippy::print_stdout, reason = "a measurement tells its numbers")]
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
