@@ -170,7 +170,11 @@ fn sa10_postgresqls_clock_that_steps_under_load_removes_nothing_in_force() {
         for assertion in &used {
             for wire in &wires {
                 let answer = wire.send(assertion);
-                assert!(is_replay(&answer), "{what}: {answer:?}");
+                assert!(
+                    is_replay(&answer),
+                    "{what}: {answer:?}; {:?}",
+                    nodes.servers[wire.node].log()
+                );
             }
         }
         for (assertion, wire) in unused.iter().zip(&wires) {

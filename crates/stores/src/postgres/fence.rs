@@ -279,16 +279,17 @@ impl Fence {
         session.execute(put, &[&now.millis()]).await.map(drop)
     }
 
-    /// Finds out whether the server's clock is before what was removed by it: then it was ahead, and
-    /// what it removed was used, or revoked, before now. From then on only what is issued later is
-    /// decided.
+    /// Finds out whether both clocks, the server's and this node's, are before what was removed by
+    /// them: then they were ahead, and what they removed was used, or revoked, before now. From then on
+    /// only what is issued later is decided. Where one clock alone is behind, that one is wrong: what
+    /// was removed had ended by the other.
     pub(super) async fn check_clock(
         &self,
         session: &Session,
         engine: UnixTime,
     ) -> Result<(), Failure> {
         let swept_to = self.swept_to();
-        if engine >= swept_to {
+        if engine.max(self.clock.now()) >= swept_to {
             return Ok(());
         }
         tracing::warn!(now = %engine, ahead = %swept_to, "the clock was ahead for a while: assertions issued before now are refused");
