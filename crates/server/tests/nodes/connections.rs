@@ -43,10 +43,21 @@ fn session(database: &Database) -> Option<TcpStream> {
     let length = u32::try_from(message.len() + 4).expect("a short message");
     stream.write_all(&length.to_be_bytes()).expect("sent");
     stream.write_all(&message).expect("sent");
-    let mut first = [0];
-    stream.read_exact(&mut first).expect("an answer");
-    // An authentication request, which says that there is none; else an error.
-    (first == *b"R").then_some(stream)
+    // Messages follow: a letter, a length that counts itself, and so many octets. Whether there is
+    // room is told behind the authentication.
+    loop {
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).expect("an answer");
+        let [kind, length @ ..] = head;
+        let length = u32::from_be_bytes(length).saturating_sub(4);
+        let mut rest = vec![0; usize::try_from(length).expect("a short message")];
+        stream.read_exact(&mut rest).expect("the whole message");
+        match kind {
+            b'Z' => return Some(stream),
+            b'E' => return None,
+            _ => {}
+        }
+    }
 }
 
 #[test]
