@@ -216,7 +216,7 @@ fn section(results: &[Results<'_>]) -> Section {
             format!("{:.2}", results.full(|run| run.p99_millis).median),
             latencies(&results.half),
             latencies(&results.same),
-            format!("{:.0}", start.time.as_secs_f64() * 1e3),
+            format!("{:.0}", start.milliseconds()),
             format!(
                 "{:.1} / {:.1}",
                 start.resident_kib as f64 / 1024.0,
@@ -336,7 +336,7 @@ fn wanted(results: &[Results<'_>], floor: &Results<'_>) -> String {
     );
     row(
         "start to first token, 10 clients, ms",
-        durable.contestant.start().time.as_secs_f64() * 1e3,
+        durable.contestant.start().milliseconds(),
         "<= 200",
     );
     row(

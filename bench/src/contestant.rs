@@ -21,7 +21,6 @@ use crate::{
 pub const CONNECTIONS: usize = 64;
 /// Clients that every server has registered.
 const CLIENTS: usize = 10;
-
 /// How long a server may take until it gives tokens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -156,7 +155,7 @@ enum Running {
 #[derive(Clone, Copy)]
 pub struct Start {
     /// Until the first token.
-    pub time: Duration,
+    time: Duration,
     /// Resident memory after that.
     pub resident_kib: u64,
 }
@@ -382,6 +381,11 @@ impl Host {
 }
 
 impl Start {
+    /// Until the first token.
+    pub fn milliseconds(&self) -> f64 {
+        self.time.as_secs_f64() * 1e3
+    }
+
     /// Asks for the first token. A node on a database says 503 until it knows what is in force.
     pub fn of(process: &Process, request: &[u8]) -> Result<Self, Box<dyn Error>> {
         let load = Load::to(process.address(), 1);

@@ -19,9 +19,8 @@ use crate::{serve::serve, settings::Settings};
 /// Serves until killed.
 pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
     let store = Arc::new(MemoryStore::new());
-    // As many threads for it as `grantor serve` has.
-    let background = Builder::new_multi_thread().enable_all().build()?;
-    let runtime = Builder::new_current_thread().build()?;
+    // As many threads beside those that answer as `grantor serve` has.
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
     for client in &settings.clients {
         let metadata = ClientMetadata::new(
             ClientId::parse(&client.client_id)?,
@@ -40,7 +39,7 @@ pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
     if let Some(database) = &settings.database {
         let target = Target::new(&database.url, Durability::Local);
         let options = Options::new(&database.master_key);
-        let opened = background.block_on(PostgresStore::open(&target, &options))?;
+        let opened = runtime.block_on(PostgresStore::open(&target, &options))?;
         server = server.replay(Arc::new(opened));
     }
     let server = server.standard().build()?;

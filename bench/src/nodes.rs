@@ -1,11 +1,7 @@
 //! Nodes that share a PostgreSQL server: what a token costs them and the server, by how many nodes
 //! there are, how many clients, and how many uses of assertions are in force.
 
-use std::{
-    error::Error,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, sync::Arc, time::Instant};
 
 use clap::Args;
 use grantor_testkit::postgres::{Database, Postgres};
@@ -155,7 +151,7 @@ impl Deployment {
         let moved = moved.elapsed();
         // What moving leaves to be done is no part of what a token costs.
         engine.psql(&database.name, "CHECKPOINT; ANALYZE")?;
-        let mut others = (1..size.nodes)
+        let others = (1..size.nodes)
             .map(|_| first.another())
             .collect::<Result<Vec<_>, _>>()?;
         let mut signers = signers.into_iter();
@@ -164,7 +160,7 @@ impl Deployment {
         let mut servers = vec![first.serve()?];
         let process = &servers[0].process;
         let start = Start::of(process, &request(process.address(), &assertion[0]))?;
-        for node in others.drain(..) {
+        for node in others {
             servers.push(node.serve()?);
         }
         for server in &mut servers {
@@ -174,7 +170,7 @@ impl Deployment {
             "{}: moved in {:.1} s, first token {:.0} ms after start, {:.1} MiB resident",
             size.text(),
             moved.as_secs_f64(),
-            milliseconds(start.time),
+            start.milliseconds(),
             start.resident_kib as f64 / 1024.0
         );
         Ok(Self {
@@ -308,7 +304,7 @@ fn section(all: &[Deployment]) -> Section {
                 half(|run| run.p50_millis),
                 half(|run| run.p99_millis)
             ),
-            format!("{:.0}", milliseconds(start.time)),
+            format!("{:.0}", start.milliseconds()),
             format!(
                 "{:.1} / {:.1}",
                 start.resident_kib as f64 / 1024.0,
@@ -341,8 +337,4 @@ fn section(all: &[Deployment]) -> Section {
         text: format!("{}\n\n{table}", report::machine()),
         picture: ("performance-nodes.svg", picture),
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

@@ -1,7 +1,7 @@
 //! Whether the cost of a token stays the same as the registry grows, and as the uses to remember
 //! grow.
 
-use std::{error::Error, fs, time::Duration};
+use std::{error::Error, fs};
 
 use clap::Args;
 
@@ -172,7 +172,7 @@ impl Sized {
             size.clients,
             size.entries,
             database_bytes >> 20,
-            start.time.as_secs_f64() * 1e3,
+            start.milliseconds(),
             start.resident_kib as f64 / 1024.0
         );
         Ok(Self {
@@ -223,7 +223,7 @@ fn section(all: &[Sized]) -> Section {
                 "{:.0}",
                 Spread::of(sized.runs.iter().map(|run| run.rate)).median
             ),
-            format!("{:.0}", milliseconds(sized.start.time)),
+            format!("{:.0}", sized.start.milliseconds()),
             format!(
                 "{:.1} / {:.1}",
                 sized.start.resident_kib as f64 / 1024.0,
@@ -278,8 +278,4 @@ fn each(all: &[Sized], name: &str, count: fn(&Size) -> usize) -> String {
         "\nA {name} costs {memory:.0} bytes of memory after start and {disk:.0} bytes of disk, at {}.\n",
         grouped(count(&most.size))
     )
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
