@@ -192,7 +192,7 @@ const IN_FORCE_BEYOND: u64 = 60;
 /// Its end is that of what is recorded, as in the law (S002).
 #[test]
 #[ignore = "nightly: two minutes pass"]
-fn sa12_a_jti_is_free_61_s_after_the_end_of_its_assertion() {
+fn sa12_a_jti_is_free_61_s_after_its_claim_has_ended() {
     let Some((_server, database)) = database() else {
         return;
     };

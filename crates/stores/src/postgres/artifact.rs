@@ -1,8 +1,9 @@
 //! What expires, in PostgreSQL: one table, in which the end of a family is a row too.
 //!
 //! Each method is one statement with all its conditions in it, which commits by itself: nothing is
-//! decided by what was read before. What is put goes in groups ([`super::artifact_group`]). Of two nodes that change one row, the second waits for the
-//! first, and then looks at the row as it has become. A reader takes an artifact for ended by the
+//! decided by what was read before. What is put goes in groups ([`super::artifact_group`]). Of two
+//! nodes that change one row, the second waits for the first, and then looks at the row as it has
+//! become. A reader takes an artifact for ended by the
 //! row of the end alone: what is put beside an end that is under way needs no lock.
 
 use std::sync::Arc;

@@ -27,7 +27,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     OpenError, Target,
-    error::Failure,
+    error::{Failure, has_no_room},
     finding::{self, Level, Unfits},
     open_error::{Misconfigured, because},
     session::{Failures, Session},
@@ -221,12 +221,7 @@ fn not_connected(error: tokio_postgres::Error) -> Failure {
             "name a role in [database] url that may log in there (CREATE ROLE ... LOGIN, pg_hba.conf)"
         }
         // A reason to wait longer than after other failures.
-        _ if error
-            .code()
-            .is_some_and(|code| code.code().starts_with("53")) =>
-        {
-            return Failure::Refused(error);
-        }
+        _ if has_no_room(error.code()) => return Failure::Refused(error),
         _ => return Failure::unavailable(text),
     };
     Failure::unavailable(Misconfigured(format!("{text}; {remedy}")))

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use super::{
     backoff::Backoff,
     connect::Connector,
-    error::Failure,
+    error::{Failure, has_no_room},
     open_error::because,
     session::{Failures, Session},
 };
@@ -206,9 +206,7 @@ async fn connect(
             Ok(session)
         }
         Err(failure) => {
-            let is_full = failure
-                .code()
-                .is_some_and(|code| code.code().starts_with("53"));
+            let is_full = has_no_room(failure.code());
             let error = StoreError::from(failure);
             let cause =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), because);

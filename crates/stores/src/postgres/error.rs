@@ -64,6 +64,11 @@ impl Failure {
     }
 }
 
+/// Whether the server refused for want of connections, memory or disk: class 53.
+pub(super) fn has_no_room(code: Option<&SqlState>) -> bool {
+    code.is_some_and(|code| code.code().starts_with("53"))
+}
+
 /// Whether the session is of no use after this: the server ends, or has become a standby
 /// (keycloak#24493), or what was prepared is of an earlier schema.
 fn ends_session(error: &tokio_postgres::Error) -> bool {
@@ -99,11 +104,8 @@ impl From<Unreadable> for Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        let may_pass = failure.may_be_repeated()
-            || failure.is_denied()
-            || failure
-                .code()
-                .is_some_and(|code| code.code().starts_with("53"));
+        let may_pass =
+            failure.may_be_repeated() || failure.is_denied() || has_no_room(failure.code());
         match failure {
             Failure::Store(error) => error,
             Failure::Unreadable(unreadable) => unreadable.into(),
