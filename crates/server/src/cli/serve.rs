@@ -88,7 +88,8 @@ impl Serve {
             .clone()
             .map(|operations| Front::Admin(server.clone(), operations));
         let admin = listen_for_admin(&config, &store, apart, &metrics).await?;
-        tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
+        let database = config.database.as_ref().map(|named| named.url.as_str());
+        tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), database, "listening");
         let person = config.person.as_ref();
         if let Some(missing) = person.and_then(|person| person.passkeys_missing(&config.issuer)) {
             tracing::info!("{missing}");
@@ -133,30 +134,35 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Global {
-    /// Leaves word of which server this is, for commands that nothing else tells. Where they are
-    /// told otherwise, says so: what they write into key files would be of no use.
+    /// Leaves word of which server this is, for commands that nothing else tells. Where they take it
+    /// for another one, says so: what they write into key files would be of no use.
     fn tell_commands(&self, config: &Config) {
         let start = LastStart {
             issuer: config.issuer.to_string(),
             listen: config.listen,
         };
-        if let Err(error) = start.write(&self.data) {
-            tracing::warn!(%error, "commands cannot be told which issuer this server is; set issuer in grantor.toml");
-        }
+        let told = start.write(&self.data);
         let theirs = Self {
             issuer: None,
             ..self.clone()
         }
         .load_config(Overrides::default());
-        if let Ok(theirs) = theirs
-            && theirs.issuer != config.issuer
-        {
-            tracing::warn!(
-                issuer = %config.issuer,
-                configured = %theirs.issuer,
+        let Ok(theirs) = theirs else { return };
+        if theirs.issuer == config.issuer {
+            return;
+        }
+        let (issuer, configured) = (&config.issuer, &theirs.issuer);
+        match told {
+            Ok(()) => tracing::warn!(
+                %issuer,
+                %configured,
                 "this server's issuer comes from a flag and is not the configured one, which `client create` writes into key files; set \
                  issuer in grantor.toml or GRANTOR_ISSUER"
-            );
+            ),
+            Err(error) => tracing::warn!(
+                %error,
+                "commands cannot be told which issuer this server is; set issuer in grantor.toml"
+            ),
         }
     }
 }
