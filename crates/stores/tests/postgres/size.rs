@@ -284,11 +284,13 @@ async fn through(fault: impl AsyncFn(&Arc<Postgres>, &Database, u64)) {
         fault(&server, &database, history.next.load(Relaxed) + 1_000).await;
         faults += 1;
     }
-    let before = history.count.load(Relaxed);
-    wait::until("claims go on", async || {
-        history.count.load(Relaxed) > before + 1_000
-    })
-    .await;
+    for node in &nodes {
+        wait::until("claims go on", async || {
+            let number = history.next.fetch_add(1, Relaxed);
+            is_fresh(&claim(node, number).await)
+        })
+        .await;
+    }
     is_over.store(true, Relaxed);
     all(senders).await;
     let turned = turning.await.expect("no panic");
