@@ -73,6 +73,8 @@ fn query<'f>(
 /// Whoever adds records is alone with it until the commit, so that numbers are in the order of
 /// commits.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7523, 4)";
+/// Most records in one statement.
+const AT_ONCE: usize = 1_000;
 /// In the order of the arrays.
 const INSERT: &str = "INSERT INTO change_record (at, actor, resource, name, record) \
     SELECT at, actor, resource, name, record \
@@ -94,6 +96,14 @@ pub(super) async fn insert_all(
     if records.is_empty() {
         return Ok(());
     }
+    session.query(LOCK, &[]).await?;
+    for some in records.chunks_mut(AT_ONCE) {
+        insert_some(session, some).await?;
+    }
+    Ok(())
+}
+
+async fn insert_some(session: &Session, records: &mut [ChangeRecord]) -> Result<(), Failure> {
     let at: Vec<_> = records.iter().map(|record| record.at.millis()).collect();
     let actors: Vec<_> = records
         .iter()
@@ -106,7 +116,6 @@ pub(super) async fn insert_all(
     let names: Vec<_> = records.iter().map(|record| record.name.clone()).collect();
     let json = |record: &ChangeRecord| serde_json::to_string(record).expect("a record is JSON");
     let json: Vec<_> = records.iter().map(json).collect();
-    session.query(LOCK, &[]).await?;
     let added = session
         .query(INSERT, &[&at, &actors, &resources, &names, &json])
         .await;

@@ -18,7 +18,7 @@ use super::{
     registry::{Changing, Stored, expect_row},
     revision,
     search::{Search, value},
-    session::Session,
+    session::{Session, Values},
     trust,
 };
 use crate::{
@@ -118,27 +118,31 @@ fn first_of(found: Vec<(i64, ClientId)>, limit: usize) -> Vec<ClientId> {
 
 impl Stored for Client {
     async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
+        Self::insert_all(std::slice::from_ref(self), changing).await
+    }
+
+    async fn insert_all(clients: &[Self], changing: &Changing) -> Result<(), Failure> {
+        let ids: Vec<_> = clients.iter().map(|client| client.id().as_str()).collect();
+        let metadata = clients
+            .iter()
+            .map(|client| form::document(client.metadata()));
+        let metadata: Vec<_> = metadata.collect();
+        let keys: Vec<_> = clients.iter().map(keys).collect();
         let Secrets {
+            clients,
+            positions,
             kinds,
             values,
             ends,
-        } = Secrets::of(self, changing.master_key());
-        let (metadata, keys) = (form::document(self.metadata()), keys(self));
-        let row = changing
-            .session()
-            .query_one(
-                INSERT,
-                &[
-                    &self.id().as_str(),
-                    &metadata,
-                    &keys,
-                    &kinds,
-                    &values,
-                    &ends,
-                ],
-            )
-            .await?;
-        match (row.get(0), row.get(1)) {
+        } = Secrets::of(clients, changing.master_key());
+        let columns: &Values<'_> = &[
+            &ids, &metadata, &keys, &clients, &positions, &kinds, &values, &ends,
+        ];
+        let row = changing.session().query_one(INSERT, columns).await?;
+        match (
+            row.get::<_, i64>(0).unsigned_abs() == ids.len() as u64,
+            row.get(1),
+        ) {
             (true, _) => Ok(()),
             (false, true) => Err(StoreError::Exists("client or issuer").into()),
             (false, false) => Err(StoreError::Exists("client or subject").into()),
@@ -150,7 +154,8 @@ impl Stored for Client {
             kinds,
             values,
             ends,
-        } = Secrets::of(self, changing.master_key());
+            ..
+        } = Secrets::of(std::slice::from_ref(self), changing.master_key());
         let (metadata, keys) = (form::document(self.metadata()), keys(self));
         let (number, version) = revision::columns(self.revision());
         let id = self.id().as_str();
@@ -197,18 +202,23 @@ impl Stored for Client {
     }
 }
 
-/// A client with its secrets, if the name is free. Whether it was; else, whether an issuer has it.
-const INSERT: &str = "WITH named AS ( \
-        INSERT INTO party (name, kind) SELECT $1::text, 'client' \
-        WHERE NOT EXISTS (SELECT 1 FROM issuer WHERE iss = $1) ON CONFLICT DO NOTHING RETURNING name \
+/// Clients with their secrets, of those whose names are free: how many, and whether an issuer has
+/// the name of one.
+const INSERT: &str = "WITH wanted AS ( \
+        SELECT id, metadata, keys \
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (id, metadata, keys) \
+    ), named AS ( \
+        INSERT INTO party (name, kind) SELECT id, 'client' FROM wanted \
+        WHERE NOT EXISTS (SELECT 1 FROM issuer WHERE iss = wanted.id) ON CONFLICT DO NOTHING RETURNING name \
     ), added AS ( \
-        INSERT INTO client (id, metadata, keys) SELECT name, $2, $3 FROM named RETURNING id \
+        INSERT INTO client (id, metadata, keys) \
+        SELECT id, metadata, keys FROM wanted JOIN named ON name = id RETURNING id \
     ), secrets AS ( \
         INSERT INTO client_secret (client, position, kind, value, expires_at) \
-        SELECT id, position - 1, kind, value, expires_at FROM added, \
-            unnest($4::text[], $5::bytea[], $6::bigint[]) WITH ORDINALITY \
-            AS secret (kind, value, expires_at, position) \
-    ) SELECT EXISTS (SELECT 1 FROM added), EXISTS (SELECT 1 FROM issuer WHERE iss = $1)";
+        SELECT client, position, kind, value, expires_at FROM added JOIN \
+            unnest($4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bigint[]) \
+            AS secret (client, position, kind, value, expires_at) ON client = id \
+    ) SELECT (SELECT count(*) FROM added), EXISTS (SELECT 1 FROM issuer WHERE iss = ANY($1))";
 /// A state of a client, with its secrets in place of those it had.
 const UPDATE: &str = "WITH changed AS ( \
         UPDATE client SET metadata = $4, keys = $5, version = version + 1 \
@@ -230,25 +240,31 @@ const FIND: &str = "SELECT id, metadata, keys, number, version, secret.kind, val
     FROM client LEFT JOIN client_secret AS secret ON secret.client = id \
     WHERE id = ANY($1) ORDER BY id, position";
 
-/// The secrets of a client, by their columns.
+/// The secrets of clients, by their columns.
+#[derive(Default)]
 struct Secrets {
+    clients: Vec<String>,
+    positions: Vec<i64>,
     kinds: Vec<String>,
     values: Vec<Vec<u8>>,
     ends: Vec<Option<i64>>,
 }
 
 impl Secrets {
-    fn of(client: &Client, master_key: &MasterKey) -> Self {
-        let id = client.id().as_str();
-        let secrets = client.secrets().iter();
-        let rows: Vec<_> = secrets
-            .map(|secret| SecretRow::new(secret, id, master_key))
-            .collect();
-        Self {
-            kinds: rows.iter().map(|row| row.kind.to_string()).collect(),
-            ends: rows.iter().map(|row| row.expires_at).collect(),
-            values: rows.into_iter().map(|row| row.value).collect(),
+    fn of(clients: &[Client], master_key: &MasterKey) -> Self {
+        let mut secrets = Self::default();
+        for client in clients {
+            let id = client.id().as_str();
+            for (secret, position) in client.secrets().iter().zip(0..) {
+                let row = SecretRow::new(secret, id, master_key);
+                secrets.clients.push(id.to_owned());
+                secrets.positions.push(position);
+                secrets.kinds.push(row.kind.to_string());
+                secrets.values.push(row.value);
+                secrets.ends.push(row.expires_at);
+            }
         }
+        secrets
     }
 }
 

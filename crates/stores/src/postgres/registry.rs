@@ -3,7 +3,13 @@
 //! Changes of the registry are made one after the other, by whichever node: a lock of all of them
 //! is taken first. What a change rests on stays as it was read until the commit.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    iter::Peekable,
+    sync::Arc,
+    time::Duration,
+    vec,
+};
 
 use async_trait::async_trait;
 use grantor::{
@@ -24,6 +30,19 @@ use crate::{MasterKey, form};
 pub(super) trait Stored: Resource {
     /// Adds it, if its name is free.
     fn insert(&self, changing: &Changing) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Adds these, of which each has another name, if all their names are free.
+    fn insert_all(
+        resources: &[Self],
+        changing: &Changing,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async move {
+            for resource in resources {
+                resource.insert(changing).await?;
+            }
+            Ok(())
+        }
+    }
 
     /// Writes this state of it, and counts its version.
     fn update(&self, changing: &Changing) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -82,6 +101,18 @@ pub(super) async fn find<R: Stored>(
     Ok(found.into_iter().next().map(Arc::new))
 }
 
+/// Those of these names, in their order: one statement for all.
+async fn find_in_order<R: Stored>(
+    session: &Session,
+    master_key: &MasterKey,
+    ids: &[R::Id],
+) -> Result<Vec<Option<Arc<R>>>, Failure> {
+    let found = R::find_all(session, master_key, ids).await?;
+    let by_name = found.into_iter().map(|one| (one.id(), Arc::new(one)));
+    let by_name: HashMap<_, _> = by_name.collect();
+    Ok(ids.iter().map(|id| by_name.get(id).cloned()).collect())
+}
+
 #[async_trait]
 impl<R: Stored> Registry<R> for PostgresStore {
     async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError> {
@@ -89,15 +120,9 @@ impl<R: Stored> Registry<R> for PostgresStore {
         Ok(find(&session, self.0.master_key(), id).await?)
     }
 
-    /// One statement for all.
     async fn get_all(&self, ids: &[R::Id]) -> Result<Vec<Option<Arc<R>>>, StoreError> {
         let session = self.0.connections().reads().session().await?;
-        let found = R::find_all(&session, self.0.master_key(), ids).await?;
-        let found: HashMap<_, _> = found
-            .into_iter()
-            .map(|one| (one.id(), Arc::new(one)))
-            .collect();
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+        Ok(find_in_order(&session, self.0.master_key(), ids).await?)
     }
 
     async fn page(
@@ -119,10 +144,7 @@ impl<R: Stored> Registry<R> for PostgresStore {
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
         let mut changing = Changing::begin(&self.0, by).await?;
         let make = async move {
-            let mut resources = Vec::with_capacity(changes.len());
-            for change in changes {
-                resources.push(changing.make(change).await?);
-            }
+            let resources = changing.make(changes).await?;
             changing.commit().await?;
             Ok::<_, StoreError>(resources)
         };
@@ -139,9 +161,7 @@ impl Batch for PostgresStore {
     ) -> Result<Vec<ChangeRecord>, StoreError> {
         let mut changing = Changing::begin(&self.0, by).await?;
         let make = async move {
-            for change in changes {
-                changing.make_any(change).await?;
-            }
+            changing.make_any(changes).await?;
             changing.commit().await
         };
         to_its_end(make).await
@@ -226,14 +246,19 @@ pub(super) struct Changing {
 }
 
 /// Triggers leave recording to this program; the lock is that of all changes of the registry.
-const BEGIN: &str = "BEGIN; SET LOCAL grantor.recording = 'on'; SET LOCAL lock_timeout = '1500ms'; \
+const BEGIN: &str = "BEGIN; SET LOCAL grantor.recording = 'on'; SET LOCAL lock_timeout = '4s'; \
     SELECT pg_advisory_xact_lock(7523, 2)";
+/// That long, and a way to the server.
+const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a commit may take, and how much longer for each record of a change.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
+const FOR_EACH_RECORD: Duration = Duration::from_millis(1);
 
 impl Changing {
     /// Begins the transaction, when nobody else has one open.
     pub(super) async fn begin(store: &Arc<Inner>, by: &Actor) -> Result<Self, Failure> {
         let session = store.connections().lend().await?;
-        session.batch(BEGIN).await?;
+        session.batch_within(BEGUN_WITHIN, BEGIN).await?;
         Ok(Self {
             session,
             store: store.clone(),
@@ -259,7 +284,9 @@ impl Changing {
         let mut records = std::mem::take(&mut self.records);
         change_record::insert_all(self.session(), &mut records).await?;
         let xid = node::own_transaction(self.session()).await?;
-        let committed = self.session.batch("COMMIT").await;
+        let more = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let limit = COMMITTED_WITHIN + FOR_EACH_RECORD.saturating_mul(more);
+        let committed = self.session.batch_within(limit, "COMMIT").await;
         committed.map_err(Failure::of_commit)?;
         self.session.give_back();
         records.iter().for_each(ChangeRecord::log);
@@ -267,19 +294,38 @@ impl Changing {
         Ok(records)
     }
 
-    async fn make_any(&mut self, change: AnyChange) -> Result<(), Failure> {
-        match change {
-            AnyChange::Client(change) => self.make(change).await.map(drop),
-            AnyChange::Subject(change) => self.make(change).await.map(drop),
-            AnyChange::Operator(change) => self.make(change).await.map(drop),
-            AnyChange::Permission(change) => self.make(change).await.map(drop),
-            AnyChange::Scope(change) => self.make(change).await.map(drop),
-            AnyChange::Password(change) => self.make(change).await.map(drop),
-            AnyChange::Passkey(change) => self.make(change).await.map(drop),
-            AnyChange::Issuer(change) => self.make(change).await.map(drop),
-            AnyChange::Trust(change) => self.make(change).await.map(drop),
-            AnyChange::NoneSince { kind, newest } => self.expect_none_since(kind, newest).await,
+    async fn make_any(&mut self, changes: Vec<AnyChange>) -> Result<(), Failure> {
+        let mut changes = changes.into_iter().peekable();
+        // Those of one kind that stand one behind the other, at once.
+        macro_rules! make {
+            ($kind:ident, $first:expr) => {{
+                let mut run = vec![$first];
+                run.extend(std::iter::from_fn(|| {
+                    changes.next_if_map(|change| match change {
+                        AnyChange::$kind(change) => Ok(change),
+                        other => Err(other),
+                    })
+                }));
+                self.make(run).await?;
+            }};
         }
+        while let Some(change) = changes.next() {
+            match change {
+                AnyChange::Client(first) => make!(Client, first),
+                AnyChange::Subject(first) => make!(Subject, first),
+                AnyChange::Operator(first) => make!(Operator, first),
+                AnyChange::Permission(first) => make!(Permission, first),
+                AnyChange::Scope(first) => make!(Scope, first),
+                AnyChange::Password(first) => make!(Password, first),
+                AnyChange::Passkey(first) => make!(Passkey, first),
+                AnyChange::Issuer(first) => make!(Issuer, first),
+                AnyChange::Trust(first) => make!(Trust, first),
+                AnyChange::NoneSince { kind, newest } => {
+                    self.expect_none_since(kind, newest).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn expect_none_since(&self, kind: &'static str, newest: u64) -> Result<(), Failure> {
@@ -289,40 +335,91 @@ impl Changing {
         }
     }
 
-    async fn make<R: Stored>(&mut self, change: Change<R>) -> Result<Option<Arc<R>>, Failure> {
-        match change {
-            Change::Create(resource) => {
-                let id = resource.id();
-                R::end_before(self, &id).await?;
-                resource.insert(self).await?;
-                let after = self.now::<R>(&id).await?;
-                self.record::<R>(&id, Action::Create, [None, Some(after.document())]);
-                Ok(Some(after))
-            }
-            Change::Replace(resource) => {
-                let id = resource.id();
-                let before = self.now::<R>(&id).await?;
-                expect_unchanged::<R>(before.revision(), resource.revision())?;
-                resource.update(self).await?;
-                let after = self.now::<R>(&id).await?;
-                let documents = [before.document(), after.document()].map(Some);
-                self.record::<R>(&id, Action::Replace, documents);
-                Ok(Some(after))
-            }
-            Change::Delete(id, revision) => {
-                let before = self.before_its_end::<R>(&id, revision).await?;
-                R::record_what_goes_along(self, &id).await?;
-                R::delete(self, &id).await?;
-                self.record::<R>(&id, Action::Delete, [Some(before), None]);
-                Ok(None)
-            }
-            Change::Expect(id, expected) => {
-                let found = find::<R>(self.session(), self.master_key(), &id).await?;
-                match found.as_ref().map(|found| found.revision()) == expected {
-                    true => Ok(found),
-                    false => Err(StoreError::Conflict(R::NAME).into()),
+    /// Makes these one after the other; new ones that stand one behind the other, and conditions,
+    /// by few statements.
+    async fn make<R: Stored>(
+        &mut self,
+        changes: Vec<Change<R>>,
+    ) -> Result<Vec<Option<Arc<R>>>, Failure> {
+        let mut made = Vec::with_capacity(changes.len());
+        let mut changes = changes.into_iter().peekable();
+        while let Some(change) = changes.next() {
+            match change {
+                Change::Create(first) => {
+                    let run = run(first, R::id, &mut changes, |change| match change {
+                        Change::Create(resource) => Ok(resource),
+                        other => Err(other),
+                    });
+                    made.extend(self.create(&run).await?.into_iter().map(Some));
+                }
+                Change::Expect(id, expected) => {
+                    let named = |(id, _): &(R::Id, _)| id.clone();
+                    let run = run((id, expected), named, &mut changes, |change| match change {
+                        Change::Expect(id, expected) => Ok((id, expected)),
+                        other => Err(other),
+                    });
+                    made.extend(self.expect(&run).await?);
+                }
+                Change::Replace(resource) => made.push(Some(self.replace(&resource).await?)),
+                Change::Delete(id, revision) => {
+                    self.delete::<R>(&id, revision).await?;
+                    made.push(None);
                 }
             }
+        }
+        Ok(made)
+    }
+
+    async fn create<R: Stored>(&mut self, resources: &[R]) -> Result<Vec<Arc<R>>, Failure> {
+        let ids: Vec<R::Id> = resources.iter().map(R::id).collect();
+        for id in &ids {
+            R::end_before(self, id).await?;
+        }
+        R::insert_all(resources, self).await?;
+        let mut created = Vec::with_capacity(ids.len());
+        for (id, after) in ids.iter().zip(self.all_now::<R>(&ids).await?) {
+            let after = after.ok_or(StoreError::Missing(R::NAME))?;
+            self.record::<R>(id, Action::Create, [None, Some(after.document())]);
+            created.push(after);
+        }
+        Ok(created)
+    }
+
+    async fn replace<R: Stored>(&mut self, resource: &R) -> Result<Arc<R>, Failure> {
+        let id = resource.id();
+        let before = self.now::<R>(&id).await?;
+        expect_unchanged::<R>(before.revision(), resource.revision())?;
+        resource.update(self).await?;
+        let after = self.now::<R>(&id).await?;
+        let documents = [before.document(), after.document()].map(Some);
+        self.record::<R>(&id, Action::Replace, documents);
+        Ok(after)
+    }
+
+    async fn delete<R: Stored>(
+        &mut self,
+        id: &R::Id,
+        revision: Option<Revision>,
+    ) -> Result<(), Failure> {
+        let before = self.before_its_end::<R>(id, revision).await?;
+        R::record_what_goes_along(self, id).await?;
+        R::delete(self, id).await?;
+        self.record::<R>(id, Action::Delete, [Some(before), None]);
+        Ok(())
+    }
+
+    async fn expect<R: Stored>(
+        &self,
+        expected: &[(R::Id, Option<Revision>)],
+    ) -> Result<Vec<Option<Arc<R>>>, Failure> {
+        let ids: Vec<R::Id> = expected.iter().map(|(id, _)| id.clone()).collect();
+        let found = self.all_now::<R>(&ids).await?;
+        let is_so = |(found, (_, expected)): (&Option<Arc<R>>, &(R::Id, Option<Revision>))| {
+            found.as_ref().map(|found| found.revision()) == *expected
+        };
+        match found.iter().zip(expected).all(is_so) {
+            true => Ok(found),
+            false => Err(StoreError::Conflict(R::NAME).into()),
         }
     }
 
@@ -335,6 +432,11 @@ impl Changing {
             self.record::<R>(&one.id(), Action::Delete, [Some(one.document()), None]);
         }
         Ok(())
+    }
+
+    /// What is stored under these names now, in their order.
+    async fn all_now<R: Stored>(&self, ids: &[R::Id]) -> Result<Vec<Option<Arc<R>>>, Failure> {
+        find_in_order(self.session(), self.master_key(), ids).await
     }
 
     /// What is stored under this name now.
@@ -364,6 +466,30 @@ impl Changing {
         let record = ChangeRecord::new::<R>(id, action, states, &self.by, self.at);
         self.records.push(record);
     }
+}
+
+/// Most changes that are made by one statement.
+const AT_ONCE: usize = 500;
+
+/// The first of a kind of change, and those behind it of this kind, each of another name.
+fn run<R: Resource, T>(
+    first: T,
+    id: impl Fn(&T) -> R::Id,
+    changes: &mut Peekable<vec::IntoIter<Change<R>>>,
+    is_one: impl Fn(Change<R>) -> Result<T, Change<R>>,
+) -> Vec<T> {
+    let mut names = HashSet::from([id(&first)]);
+    let mut run = vec![first];
+    while run.len() < AT_ONCE
+        && let Some(next) = changes.next_if_map(|change| {
+            let is_free = !names.contains(&change.id());
+            if is_free { is_one(change) } else { Err(change) }
+        })
+    {
+        names.insert(id(&next));
+        run.push(next);
+    }
+    run
 }
 
 fn expect_unchanged<R: Resource>(found: Revision, expected: Revision) -> Result<(), Failure> {

@@ -127,7 +127,12 @@ impl Session {
 
     /// Several statements without values, or one that cannot be prepared.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Failure> {
-        self.within_limit(self.client.batch_execute(sql)).await
+        self.batch_within(self.limit, sql).await
+    }
+
+    /// The same, of what may take longer.
+    pub(super) async fn batch_within(&self, limit: Duration, sql: &str) -> Result<(), Failure> {
+        self.within(limit, self.client.batch_execute(sql)).await
     }
 
     /// The statement of this text, prepared on the first use.
@@ -162,11 +167,19 @@ impl Session {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failure> {
-        let answered = tokio::time::timeout(self.limit, asked).await;
+        self.within(self.limit, asked).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failure> {
+        let answered = tokio::time::timeout(limit, asked).await;
         let answer = match answered {
             Ok(answer) => answer.map_err(Failure::from),
             Err(_) => Err(Failure::Lost(
-                format!("no answer within {} ms", self.limit.as_millis()).into(),
+                format!("no answer within {} ms", limit.as_millis()).into(),
             )),
         };
         let answer = match answer {

@@ -16,7 +16,7 @@ use super::{
     registry::{Changing, Stored, expect_row},
     revision,
     search::{Search, value},
-    session::Session,
+    session::{Session, Values},
 };
 use crate::{
     MasterKey,
@@ -32,24 +32,30 @@ impl SubjectSource for PostgresStore {
 
 impl Stored for Subject {
     async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
-        let insert = "WITH named AS ( \
-                INSERT INTO party (name, kind) VALUES ($1, 'subject') \
+        Self::insert_all(std::slice::from_ref(self), changing).await
+    }
+
+    async fn insert_all(subjects: &[Self], changing: &Changing) -> Result<(), Failure> {
+        let insert = "WITH wanted AS ( \
+                SELECT * FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[]) \
+                AS wanted (id, enabled, created_at, managed_by, display_name, language) \
+            ), named AS ( \
+                INSERT INTO party (name, kind) SELECT id, 'subject' FROM wanted \
                 ON CONFLICT DO NOTHING RETURNING name \
             ) INSERT INTO subject (id, enabled, created_at, managed_by, display_name, language) \
-            SELECT name, $2, $3, $4, $5, $6 FROM named";
-        let created_at = self.created_at.map(UnixTime::millis);
-        let id = self.id.as_str();
-        let (manager, name, language) = (manager(self), display_name(self), language(self));
-        let added = changing
-            .session()
-            .execute(
-                insert,
-                &[&id, &self.enabled, &created_at, &manager, &name, &language],
-            )
-            .await?;
-        match added {
-            0 => Err(StoreError::Exists("client or subject").into()),
-            _ => Ok(()),
+            SELECT wanted.* FROM wanted JOIN named ON name = id";
+        let ids: Vec<_> = subjects.iter().map(|subject| subject.id.as_str()).collect();
+        let enabled: Vec<_> = subjects.iter().map(|subject| subject.enabled).collect();
+        let created_at = subjects.iter().map(|subject| subject.created_at);
+        let created_at: Vec<_> = created_at.map(|at| at.map(UnixTime::millis)).collect();
+        let managers: Vec<_> = subjects.iter().map(manager).collect();
+        let names: Vec<_> = subjects.iter().map(display_name).collect();
+        let languages: Vec<_> = subjects.iter().map(language).collect();
+        let columns: &Values<'_> = &[&ids, &enabled, &created_at, &managers, &names, &languages];
+        let added = changing.session().execute(insert, columns).await?;
+        match added == ids.len() as u64 {
+            true => Ok(()),
+            false => Err(StoreError::Exists("client or subject").into()),
         }
     }
 

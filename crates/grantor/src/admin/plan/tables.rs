@@ -1,7 +1,7 @@
 //! What is registered before and after a plan, as far as the plan has to know.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -27,6 +27,9 @@ pub(super) struct Tables {
     pub trusts: Table<Trust>,
 }
 
+/// Most names that are asked for at once.
+const AT_ONCE: usize = 500;
+
 /// Registrations of a kind.
 pub(super) struct Table<R: Resource> {
     /// As they were read; `None` for a name that nothing is registered under.
@@ -51,11 +54,14 @@ impl<R: Resource> Table<R> {
         registry: &dyn Registry<R>,
         names: impl IntoIterator<Item = R::Id>,
     ) -> Result<(), Error> {
-        for name in names {
-            if let Entry::Vacant(entry) = self.before.entry(name) {
-                let found = registry.get(entry.key()).await?;
-                entry.insert(found);
-            }
+        let names = names.into_iter();
+        let unread: BTreeSet<_> = names
+            .filter(|name| !self.before.contains_key(name))
+            .collect();
+        let unread: Vec<_> = unread.into_iter().collect();
+        for some in unread.chunks(AT_ONCE) {
+            let found = registry.get_all(some).await?;
+            self.before.extend(some.iter().cloned().zip(found));
         }
         Ok(())
     }

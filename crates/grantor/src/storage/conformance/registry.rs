@@ -65,6 +65,7 @@ macro_rules! registry_suite {
             clients_are_found_by_when_their_keys_end
             lists_are_in_order
             nothing_is_changed_unless_everything_is
+            of_many_changes_each_is_made_in_its_place
             pages_hold_everything_once_while_rows_come_and_go
             a_cursor_of_another_list_is_refused
             ma13_what_passes_a_filter_is_found_to_the_letter
