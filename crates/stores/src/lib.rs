@@ -7,9 +7,11 @@
 //! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt`
 //!   secrets) before it reaches a disk.
 //! * [`aside`]: what takes long, behind everything else.
+//! * [`deliver_answers`]: for threads that serve many requests.
 //! * [`Exposure`]: who else may read or write a file that holds secrets.
 //! * [`Create`], [`Upkeep`], [`Retention`], [`ChangeRetention`]: what may be chosen of each.
 
+mod answers;
 mod aside;
 mod cached;
 mod exposure;
@@ -25,6 +27,7 @@ mod tally;
 pub mod transfer;
 mod waiting;
 
+pub use answers::deliver_answers;
 pub use aside::aside;
 pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};

@@ -9,8 +9,10 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
+use grantor_stores::deliver_answers;
 use tokio::{
     runtime::{Builder, Handle},
     sync::watch,
@@ -48,8 +50,14 @@ impl Workers {
             thread::Builder::new()
                 .name(format!("http-{number}"))
                 .spawn(move || {
-                    // An error says that the sender is gone, which is what is waited for.
-                    let _ = runtime.block_on(ended.changed());
+                    runtime.block_on(async {
+                        tokio::select! {
+                            // An error says that the sender is gone, which is what is waited for.
+                            _ = ended.changed() => {}
+                            () = deliver_answers() => {}
+                            () = tick() => {}
+                        }
+                    });
                 })?;
             Ok(Worker {
                 handle,
@@ -84,6 +92,19 @@ impl Workers {
             drop(open);
         });
         self.next = (chosen + 1) % count;
+    }
+}
+
+/// Less than any timeout of a connection.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Keeps a timer set that ends soon. One that ends before all others has the runtime wake its own
+/// thread, by a call of the kernel; where all requests wait for the database, the timeout of each next
+/// request would be the first.
+async fn tick() {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use grantor::storage::{Artifact, ArtifactKey, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
     error::{Failure, again},
@@ -16,7 +16,10 @@ use super::{
     session::Values,
     source::Source,
 };
-use crate::cached::Cached;
+use crate::{
+    answers::{Answer, answer},
+    cached::Cached,
+};
 
 /// Most artifacts in one group.
 const GROUP: usize = 128;
@@ -47,13 +50,13 @@ struct Job {
     artifact: Artifact,
     /// When it began to wait.
     asked: Instant,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+    answer: Answer<Result<(), StoreError>>,
 }
 
 impl Job {
     /// Tells whoever asked, who may have gone away.
     fn end(self, outcome: Result<(), StoreError>) {
-        let _ = self.answer.send(outcome);
+        self.answer.send(outcome);
     }
 }
 
@@ -70,7 +73,7 @@ impl Puts {
     /// # Errors
     /// Exists, where one that has not expired has this key; Unavailable; Unknown
     pub(super) async fn put(&self, key: ArtifactKey, artifact: Artifact) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = answer();
         let job = Job {
             key,
             artifact,

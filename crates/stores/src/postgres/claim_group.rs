@@ -19,23 +19,23 @@ use grantor::{
     clock::{Clock, UnixTime},
     storage::{Claim, ReplayKey, StoreError, Used},
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     Options,
     change::{self, History, LOOK, Seen},
     claim_row::{self, Name, Short},
-    error::{Failure, again},
+    error::{Failure, again, because},
     held::{Held, Room},
-    open_error::because,
     session::{Session, Values},
     source::Source,
 };
-use crate::{cached::Cached, feed::News};
+use crate::{
+    answers::{Answer, answer},
+    cached::Cached,
+    feed::News,
+};
 
 /// Most claims in one group.
 const GROUP: usize = 256;
@@ -139,7 +139,7 @@ impl Claims {
         now: UnixTime,
         room: Room,
     ) -> Result<Claim, StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = answer();
         let job = Job {
             uses: uses.into(),
             now,
@@ -174,7 +174,7 @@ struct Job {
     asked: Instant,
     /// How many groups it was in.
     groups: u8,
-    answer: oneshot::Sender<Outcome>,
+    answer: Answer<Outcome>,
 }
 
 impl Job {
@@ -187,7 +187,7 @@ impl Job {
         if matches!(outcome, Ok(Claim::Fresh) | Err(StoreError::Unknown(_))) {
             self.room.fill();
         }
-        let _ = self.answer.send(outcome);
+        self.answer.send(outcome);
     }
 }
 

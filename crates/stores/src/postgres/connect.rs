@@ -27,9 +27,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     OpenError, Target,
-    error::{Failure, has_no_room},
+    error::{Failure, because, has_no_room},
     finding::{self, Level, Unfits},
-    open_error::{Misconfigured, because},
+    open_error::Misconfigured,
     session::{Failures, Session},
     start_check,
 };

@@ -17,8 +17,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use super::{
     backoff::Backoff,
     connect::Connector,
-    error::{Failure, has_no_room},
-    open_error::because,
+    error::{Failure, because, has_no_room},
     session::{Failures, Session},
 };
 

@@ -84,7 +84,7 @@ fn ends_session(error: &tokio_postgres::Error) -> bool {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         match ends_session(&error) {
-            true => Self::Lost(error.into()),
+            true => Self::Lost(because(&error).into()),
             false => Self::Refused(error),
         }
     }
@@ -110,10 +110,20 @@ impl From<Failure> for StoreError {
             Failure::Store(error) => error,
             Failure::Unreadable(unreadable) => unreadable.into(),
             Failure::Lost(cause) => Self::Unavailable(cause),
-            Failure::Refused(error) if may_pass => Self::Unavailable(error.into()),
-            Failure::Refused(error) => Self::Failed(error.into()),
+            Failure::Refused(error) if may_pass => Self::Unavailable(because(&error).into()),
+            Failure::Refused(error) => Self::Failed(because(&error).into()),
         }
     }
+}
+
+/// An error and what it comes from, in one line.
+pub(super) fn because(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<_> = causes
+        .map(|error| error.to_string().replace('\n', " "))
+        .collect();
+    texts.dedup();
+    texts.join(": ")
 }
 
 /// The same error for another request of a group.

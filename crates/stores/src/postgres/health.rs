@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use grantor::storage::{EngineFigures, Figures, Readiness, StoreError, StoreFigures};
 use tokio::sync::Mutex;
 
-use super::{Inner, PostgresStore, open_error::because};
+use super::{Inner, PostgresStore, error::because};
 
 /// How long an answer holds.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use grantor::storage::StoreError;
 
 use super::{
-    error::Failure,
+    error::{Failure, because},
     finding::{Unfit, Unfits},
 };
 use crate::MasterKeyError;
@@ -108,14 +108,4 @@ impl From<Failure> for OpenError {
 fn lines(unfit: &[Unfit]) -> String {
     let lines: Vec<_> = unfit.iter().map(ToString::to_string).collect();
     lines.join("\n")
-}
-
-/// An error and what it comes from, in one line.
-pub(super) fn because(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<_> = causes
-        .map(|error| error.to_string().replace('\n', " "))
-        .collect();
-    texts.dedup();
-    texts.join(": ")
 }

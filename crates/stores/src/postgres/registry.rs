@@ -258,7 +258,13 @@ impl Changing {
     /// Begins the transaction, when nobody else has one open.
     pub(super) async fn begin(store: &Arc<Inner>, by: &Actor) -> Result<Self, Failure> {
         let session = store.connections().lend().await?;
-        session.batch_within(BEGUN_WITHIN, BEGIN).await?;
+        let begun = session.batch_within(BEGUN_WITHIN, BEGIN).await;
+        begun.map_err(|failure| match failure.may_be_repeated() {
+            true => Failure::unavailable(
+                "the changes before this one take long; repeat it when they have ended",
+            ),
+            false => failure,
+        })?;
         Ok(Self {
             session,
             store: store.clone(),

@@ -10,7 +10,6 @@ use grantor::{
     storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError, Used},
 };
 use rusqlite::{Connection, Transaction};
-use tokio::sync::oneshot;
 
 use super::{
     SqliteStore,
@@ -19,6 +18,7 @@ use super::{
     marks::Marks,
     writer::{unanswered, unavailable},
 };
+use crate::answers::{Answer, answer};
 
 /// How many maps share the claims: one is swept at a time, and one grows at a time.
 const SHARDS: usize = 128;
@@ -31,7 +31,7 @@ impl ReplayGuard for SqliteStore {
         let Some((first, rest)) = uses.split_first() else {
             return Ok(Claim::Fresh);
         };
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = answer();
         self.0.writer.claim(ClaimJob {
             first: *first,
             rest: rest.into(),
@@ -61,7 +61,7 @@ pub(super) struct ClaimJob {
     pub(super) rest: Box<[Used]>,
     pub(super) now: UnixTime,
     pub(super) quota: u64,
-    pub(super) answer: oneshot::Sender<Result<Claim, StoreError>>,
+    pub(super) answer: Answer<Result<Claim, StoreError>>,
 }
 
 impl ClaimJob {
@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
-        let (answer, _) = oneshot::channel();
+        let (answer, _) = answer();
         let until = NOW.plus(Duration::from_secs(60));
         let job = ClaimJob {
             first: ReplayKey::new("a", jti).until(until),

@@ -19,7 +19,7 @@ use std::{
 
 use grantor::storage::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::{
     block_on::block_on,
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     Retention,
+    answers::answer,
     cached::Cached,
     tally::{Row, Tally},
     waiting::{DecisionRow, Taking, Waiting},
@@ -192,15 +193,15 @@ impl Writer {
         ended: fn(&Ended) -> Result<(), StoreError>,
         work: impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, receiver) = oneshot::channel();
+        let (answer, answered) = answer();
         self.send(job(Box::new(move |transaction, claims| {
             let outcome = work(transaction, claims);
             Box::new(move |group| {
                 let outcome = group.committed().and(outcome);
-                answer(sender, outcome.and_then(|done| ended(group).map(|()| done)));
+                answer.send(outcome.and_then(|done| ended(group).map(|()| done)));
             })
         })))?;
-        receiver.await.map_err(|_| unanswered())?
+        answered.await.map_err(|_| unanswered())?
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -234,11 +235,6 @@ pub(super) fn unanswered() -> StoreError {
 
 pub(super) fn unavailable(reason: &str) -> StoreError {
     StoreError::Unavailable(reason.into())
-}
-
-/// Tells whoever asked, who may have gone away; the work is done all the same.
-fn answer<T>(sender: oneshot::Sender<Result<T, StoreError>>, outcome: Result<T, StoreError>) {
-    let _ = sender.send(outcome);
 }
 
 /// Whether a group is on the disk.
@@ -493,7 +489,7 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
         Job::Work(work) | Job::Change(work) => work(transaction, claims),
         Job::Claim(job) => {
             let outcome = claims.claim(transaction, &job);
-            Box::new(move |group| answer(job.answer, group.committed().and(outcome)))
+            Box::new(move |group| job.answer.send(group.committed().and(outcome)))
         }
     })
 }
@@ -555,7 +551,7 @@ mod tests {
         let mut committing = Committing::new(connection, &options, cached.clone(), queues);
         let (marks, seen) = (&cached.source().marks, &cached.source().seen);
         let claim = |jti: &str| {
-            let (answer, answered) = oneshot::channel();
+            let (answer, answered) = answer();
             let until = SystemClock.now().plus(Duration::from_secs(60));
             let job = Job::Claim(ClaimJob {
                 first: ReplayKey::new("issuer", jti).until(until),

@@ -1,0 +1,124 @@
+//! Answers that cross threads. To wake a thread that sleeps costs a call of the kernel, as much as a
+//! tenth of a token; where a thread serves many requests, those of its answers that come at once
+//! wake it once.
+
+use std::cell::RefCell;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Hands one answer to the task that waits for it.
+type Delivery = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// The way to what delivers on this thread.
+    static HERE: RefCell<Option<mpsc::UnboundedSender<Delivery>>> = const { RefCell::new(None) };
+}
+
+/// Delivers what stores answer to the tasks of this thread, for as long as it is polled. It is for a
+/// runtime of one thread that serves many requests: each answer wakes that thread, and with this
+/// those that come together wake it once. Without it answers come all the same. It never ends.
+pub async fn deliver_answers() {
+    let (here, mut deliveries) = mpsc::unbounded_channel::<Delivery>();
+    HERE.set(Some(here));
+    let _gone = Gone;
+    while let Some(deliver) = deliveries.recv().await {
+        deliver();
+    }
+}
+
+/// Nothing delivers on this thread any more.
+struct Gone;
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        // At the end of a thread there may be nothing any more that could be cleared.
+        let _ = HERE.try_with(|here| here.borrow_mut().take());
+    }
+}
+
+/// The way of one answer to a task of the thread that made it.
+pub(crate) struct Answer<T> {
+    to: oneshot::Sender<T>,
+    by: Option<mpsc::UnboundedSender<Delivery>>,
+}
+
+/// The way of one answer to this task, and its end.
+pub(crate) fn answer<T>() -> (Answer<T>, oneshot::Receiver<T>) {
+    let (to, answered) = oneshot::channel();
+    let by = HERE.with_borrow(Clone::clone);
+    (Answer { to, by }, answered)
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// Answers the task, which may have gone away.
+    pub(crate) fn send(self, answer: T) {
+        let Self { to, by } = self;
+        let deliver = move || drop(to.send(answer));
+        let Some(by) = by else { return deliver() };
+        if let Err(refused) = by.send(Box::new(deliver)) {
+            (refused.0)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Context, Wake, Waker},
+    };
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn answers_that_come_together_wake_their_thread_once() {
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut delivering = Box::pin(deliver_answers());
+        assert!(delivering.as_mut().poll(&mut context).is_pending());
+        let (answers, mut answered): (Vec<_>, Vec<_>) = (0..100).map(|_| answer::<usize>()).unzip();
+        let sender = std::thread::spawn(|| {
+            for (number, answer) in answers.into_iter().enumerate() {
+                answer.send(number);
+            }
+        });
+        sender.join().expect("no panic");
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(answered[0].try_recv().is_err(), "not before it is polled");
+        assert!(delivering.as_mut().poll(&mut context).is_pending());
+        for (number, answered) in answered.iter_mut().enumerate() {
+            assert_eq!(answered.try_recv(), Ok(number));
+        }
+    }
+
+    #[test]
+    fn an_answer_comes_where_nothing_delivers_or_not_any_more() {
+        let (early, mut answered) = answer();
+        early.send(1);
+        assert_eq!(answered.try_recv(), Ok(1));
+        let mut delivering = Box::pin(deliver_answers());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(delivering.as_mut().poll(&mut context).is_pending());
+        let (late, mut answered) = answer();
+        drop(delivering);
+        late.send(2);
+        assert_eq!(answered.try_recv(), Ok(2));
+        let (afterwards, mut answered) = answer();
+        afterwards.send(3);
+        assert_eq!(answered.try_recv(), Ok(3));
+    }
+}
