@@ -188,6 +188,94 @@ fn s019_windows_are_changed_by_a_command_while_no_node_runs() {
     assert!(told.header("retry-after").is_some(), "{told:?}");
 }
 
+/// What a start would check, and what is promised then; nothing is started or made.
+#[test]
+fn s088_the_checks_of_a_start_are_told_without_one() {
+    let Some(database) = Database::of_test() else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let examine = |durability: &str, arguments: &[&str]| {
+        let output = grantor(&directory.path().join("data"))
+            .env("GRANTOR_DATABASE_URL", &database.url)
+            .env("GRANTOR_DATABASE_DURABILITY", durability)
+            .args(["doctor", "--database"])
+            .args(arguments)
+            .output();
+        finished(output.expect("the binary runs"))
+    };
+    let told = examine("local", &[]);
+    assert!(told.status.success(), "{told:?}");
+    let lines: Vec<Vec<&str>> = told.stdout.lines().map(columns).collect();
+    let version = database.psql("SELECT current_setting('server_version_num')");
+    let version = version.expect("a version");
+    for line in [
+        &["CHECK", "FOUND", "WANTED", "REMEDY"][..],
+        &["server_version_num", &version, "150000 or later", "ok"],
+        &["pg_is_in_recovery()", "false", "false", "ok"],
+        &["server_encoding", "UTF8", "UTF8", "ok"],
+        &["default_transaction_read_only", "off", "off", "ok"],
+        &[
+            "default_transaction_isolation",
+            "read committed",
+            "read committed",
+            "ok",
+        ],
+        &["fsync", "on", "on", "ok"],
+        &["full_page_writes", "on", "on", "ok"],
+        &["autovacuum", "on", "on", "ok"],
+        &["synchronous_commit", "on", "on or remote_apply", "ok"],
+        &[
+            "settings of the session",
+            "as they were set",
+            "those that Grantor sets",
+            "ok",
+        ],
+        &["no tables yet"],
+    ] {
+        assert!(
+            lines.iter().any(|shown| shown == line),
+            "{line:?}: {}",
+            told.stdout
+        );
+    }
+    assert!(
+        told.stdout.contains("local, one server: "),
+        "{}",
+        told.stdout
+    );
+    let tables = "SELECT count(*) FROM pg_namespace WHERE nspname = 'grantor'";
+    assert_eq!(database.psql(tables).as_deref(), Ok("0"), "nothing is made");
+
+    let told = examine("replicated", &["--json"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let survey: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let checks = survey["checks"].as_array().expect("checks");
+    let wrong: Vec<&Value> = checks
+        .iter()
+        .filter(|check| check["verdict"] == "refused")
+        .collect();
+    assert!(!wrong.is_empty(), "no server confirms here: {survey}");
+    for check in wrong {
+        let is_text = |member: &str| check[member].as_str().is_some_and(|text| !text.is_empty());
+        assert!(
+            ["name", "wanted", "remedy"].into_iter().all(is_text),
+            "{check}"
+        );
+    }
+    assert!(
+        told.stderr.contains("no node starts with"),
+        "{}",
+        told.stderr
+    );
+}
+
+/// The columns of a line of a table.
+fn columns(line: &str) -> Vec<&str> {
+    let columns = line.split("  ").map(str::trim);
+    columns.filter(|column| !column.is_empty()).collect()
+}
+
 /// Of a server that is there, and does not let in what is configured, nothing comes by trying again:
 /// the exit code is that of a wrong configuration. One that is not there may come back.
 #[test]

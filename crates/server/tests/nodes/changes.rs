@@ -143,18 +143,25 @@ fn sa15_beside_a_large_import_a_disable_is_in_force_within_a_second() {
         psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &database.url])
             .args(["-c", &import()])
             .env("PGOPTIONS", "-c search_path=grantor,public");
-        let importing = scope.spawn(move || (psql.status().expect("psql runs"), Instant::now()));
+        let importing = scope.spawn(move || psql.status().expect("psql runs"));
         let mut turns = 0;
         while !importing.is_finished() {
             for (enabled, status) in [(false, 400), (true, 200)] {
                 database.psql(&turn(enabled)).expect("turned");
-                blocking::within(IN_FORCE, "in force at each node", || {
-                    statuses(&nodes, &key) == [status; 3]
+                let committed = Instant::now();
+                // Nodes that read a hundred thousand names anew may be slow to answer, and do not
+                // answer by what was in force before.
+                blocking::until("in force at each node", || {
+                    let is_late = committed.elapsed() > IN_FORCE;
+                    let told = statuses(&nodes, &key);
+                    let is_stale = !enabled && told.contains(&200);
+                    assert!(!is_late || !is_stale, "{told:?}: {:?}", committed.elapsed());
+                    told == [status; 3]
                 });
                 turns += 1;
             }
         }
-        let (imported, committed) = importing.join().expect("it ends");
+        let imported = importing.join().expect("it ends");
         assert!(imported.success(), "{imported:?}");
         assert!(turns >= 4, "{turns} turns meanwhile");
         // All nodes know them: each is asked for other ones.
@@ -162,8 +169,6 @@ fn sa15_beside_a_large_import_a_disable_is_in_force_within_a_second() {
         for (wire, number) in wires.iter().cycle().zip((1..=IMPORTED).step_by(331)) {
             let answer = wire.send(&wire.assertion_of(&format!("imported-{number}")));
             assert_eq!(answer.status, 200, "{number} at {}: {answer:?}", wire.node);
-            let asked = number == 1;
-            assert!(!asked || committed.elapsed() < 2 * IN_FORCE, "control");
         }
     });
     let begun = Instant::now();

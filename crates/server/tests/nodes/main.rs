@@ -16,3 +16,4 @@ mod replicated;
 mod rolling;
 mod size;
 mod start;
+mod upkeep;

@@ -151,6 +151,27 @@ async fn sa01_one_of_many_at_once_on_three_nodes_is_fresh() {
 }
 
 /// Whether this database's server has told of a deadlock in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s018_a_jti_that_is_signed_with_two_ends_is_used_once() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let nodes = nodes::<2>(&database).await;
+    let until = |seconds| now().plus(Duration::from_secs(seconds));
+    for round in 0..20 {
+        let at_once = [30, 59 * 60]
+            .into_iter()
+            .zip(&nodes)
+            .map(|(seconds, node)| {
+                let (node, used) = (node.clone(), key(round).until(until(seconds)));
+                tokio::spawn(async move { node.claim(&[used], now(), DEFAULT_REPLAY_QUOTA).await })
+            });
+        let outcomes = all(at_once.collect()).await;
+        assert_eq!(how_many(&outcomes, is_fresh), 1, "{outcomes:?}");
+        assert_eq!(how_many(&outcomes, is_replayed), 1, "{outcomes:?}");
+    }
+}
+
 fn has_deadlocked(database: &Database) -> bool {
     let name = format!("@{}", database.database.name);
     let log = database.database.server().log();

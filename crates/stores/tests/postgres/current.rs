@@ -284,6 +284,66 @@ async fn has_beaten(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_waits_for_those_before_it_and_is_told_where_they_take_long() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let node = database.open().await;
+    let session = session(&database.database.url).await;
+    let hold = "BEGIN; SELECT pg_advisory_xact_lock(7523, 2)";
+    let create = |name: &'static str| {
+        let node = node.clone();
+        tokio::spawn(async move { node.clients().create(client(name), &by()).await })
+    };
+    let waits = "SELECT count(*) FROM pg_locks \
+        WHERE locktype = 'advisory' AND objid = 2 AND NOT granted \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+    session.batch_execute(hold).await.expect("held");
+    let created = create("a");
+    wait::until("it waits", async || database.number(waits) == 1).await;
+    session.batch_execute("COMMIT").await.expect("let go");
+    created.await.expect("no panic").expect("created");
+
+    session.batch_execute(hold).await.expect("held");
+    let refused = create("b").await.expect("no panic");
+    let Err(StoreError::Unavailable(cause)) = refused else {
+        panic!("{refused:?}")
+    };
+    let cause = cause.to_string();
+    assert!(cause.contains("repeat it when they have ended"), "{cause}");
+    session.batch_execute("COMMIT").await.expect("let go");
+    create("b").await.expect("no panic").expect("created");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s038_changes_are_kept_for_an_hour_and_it_is_written_where_they_end() {
+    // Of its own, for the same reason as the next.
+    let Some(server) = Postgres::new(&[]) else {
+        return skipped();
+    };
+    let database = Database::of(server.database());
+    let node = database.open().await;
+    for (name, minutes) in [("old", 61), ("young", 59)] {
+        create(&node, name).await;
+        let older = format!(
+            "UPDATE change SET at = now() - interval '{minutes} minutes' WHERE client = '{name}'"
+        );
+        database.by_hand(&older).expect("older");
+    }
+    let count = |of: &str| database.number(&format!("SELECT count(*) FROM change WHERE {of}"));
+    let pruned = "(SELECT coalesce(max(value), '0')::numeric FROM meta WHERE name = 'pruned')";
+    let beyond = format!("client = 'young' AND xid::text::numeric >= {pruned}");
+    assert_eq!((count("client = 'old'"), count(&beyond)), (1, 1), "control");
+    database.mark_for_sweep();
+    database.swept().await;
+    assert_eq!(count("client = 'old'"), 0);
+    assert_eq!(count("client = 'young'"), 1, "not yet an hour");
+    assert_eq!(count(&beyond), 1, "whoever has read so far misses none");
+    assert!(database.number(&format!("SELECT {pruned}::bigint")) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s033_where_the_feed_does_not_tell_all_everything_is_forgotten() {
     // Of its own: no other test holds the horizon back, behind which nothing is pruned.
     let Some(server) = Postgres::new(&[]) else {
