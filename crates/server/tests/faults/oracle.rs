@@ -59,6 +59,14 @@ impl Kept {
         self
     }
 
+    /// What came to nothing: assertions without an answer, and registrations with the reason.
+    pub fn unanswered(&self) -> Vec<&str> {
+        let unsure = self.unsure.iter().map(|_| "an assertion without an answer");
+        unsure
+            .chain(self.unregistered.iter().map(String::as_str))
+            .collect()
+    }
+
     /// Refusals say that something is wrong with the server for now, and nothing else.
     pub fn refusals_are_temporary(&self, what: &str) {
         for answer in &self.refused {
