@@ -3,6 +3,7 @@
 
 use std::{
     net::IpAddr,
+    pin::{Pin, pin},
     str::FromStr as _,
     sync::{
         Arc,
@@ -24,6 +25,7 @@ use tokio_postgres::{
     error::SqlState,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+use zeroize::Zeroizing;
 
 use super::{
     OpenError, Target,
@@ -36,6 +38,10 @@ use super::{
 
 /// How long opening one may take.
 const CONNECT: Duration = Duration::from_secs(2);
+/// The same where nobody else waits for it: at a command.
+const PATIENT: Duration = Duration::from_secs(10);
+/// How long a host may say nothing before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
 /// Longest password, in octets.
 const LONGEST_PASSWORD: u64 = 4096;
 /// Longest file of root certificates, in octets.
@@ -51,7 +57,10 @@ const TRANSACTION_TIMEOUT: &str = "SET transaction_timeout = '120s'";
 
 /// Opens connections to one server.
 pub(super) struct Connector {
-    config: Config,
+    /// One for each host that it may be at.
+    hosts: Vec<Config>,
+    /// How long opening one may take.
+    within: Duration,
     /// `None` where the server is on this machine.
     tls: Option<MakeRustlsConnect>,
     target: Target,
@@ -71,30 +80,30 @@ impl Connector {
         check_schema(&target.schema)?;
         let is_encrypted = !is_local(&config) || config.get_ssl_mode() == SslMode::Require;
         let tls = is_encrypted.then(|| tls(target)).transpose()?;
-        config
-            .application_name(concat!("grantor ", env!("CARGO_PKG_VERSION")))
-            .ssl_mode(if is_encrypted {
-                SslMode::Require
-            } else {
-                SslMode::Disable
-            })
-            .connect_timeout(CONNECT)
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(5))
-            .keepalives_interval(Duration::from_secs(2))
-            .keepalives_retries(3)
-            .tcp_user_timeout(Duration::from_secs(5));
+        config.ssl_mode(match is_encrypted {
+            true => SslMode::Require,
+            false => SslMode::Disable,
+        });
         // Of one host the checks tell more exactly why it takes no writes.
         if hosts(&config) > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         Ok(Self {
-            config,
+            hosts: (0..hosts(&config)).map(|at| of_host(&config, at)).collect(),
+            within: CONNECT,
             tls,
             target: target.clone(),
             failed: AtomicU64::new(0),
             failed_statements: Arc::default(),
         })
+    }
+
+    /// For a command: a server that is busy is waited for.
+    pub(super) fn patient(self) -> Self {
+        Self {
+            within: PATIENT,
+            ..self
+        }
     }
 
     /// How many attempts have failed.
@@ -125,9 +134,10 @@ impl Connector {
             }
             Ok(session)
         };
-        let opened = tokio::time::timeout(CONNECT, opened).await;
-        let opened = opened
-            .unwrap_or_else(|_| Err(Failure::unavailable("the server did not answer within 2 s")));
+        let opened = tokio::time::timeout(self.within, opened).await;
+        let seconds = self.within.as_secs();
+        let too_late = || format!("the server did not answer within {seconds} s");
+        let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable(too_late())));
         if opened.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
@@ -138,36 +148,125 @@ impl Connector {
     /// alone.
     pub(super) async fn open(&self, limit: Duration) -> Result<(Session, Mark), Failure> {
         let mark = Mark::new(&self.target.schema);
-        let mut config = self.config.clone();
-        config.options(format!(
+        let options = format!(
             "-c search_path={} {SETTINGS} -c {MARK}={}",
             self.target.schema, mark.value
-        ));
-        if let Some(path) = &self.target.password_file {
-            let password = file::read_text(path, LONGEST_PASSWORD);
-            let password = password.map_err(|error| {
-                let path = path.display();
-                Failure::unavailable(format!("[database] password_file: {path}: {error}"))
-            })?;
-            config.password(password.trim_end_matches(['\r', '\n']));
-        }
-        let failed = self.failed_statements.clone();
-        let session = tokio::time::timeout(CONNECT, async {
-            match &self.tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    Ok(Session::start(client, connection, limit, failed))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok(Session::start(client, connection, limit, failed))
-                }
+        );
+        let password = self.password()?;
+        let ready = |host: &Config| {
+            let mut host = host.clone();
+            host.options(&options);
+            if let Some(password) = &password {
+                host.password(password.trim_end_matches(['\r', '\n']));
             }
-        });
-        let session = session.await;
-        let session = session.map_err(|_| Failure::unavailable("no connection within 2 s"))?;
-        Ok((session.map_err(not_connected)?, mark))
+            host
+        };
+        let hosts: Vec<_> = self.hosts.iter().map(ready).collect();
+        let session = tokio::time::timeout(self.within, self.first_of(&hosts, limit)).await;
+        let seconds = self.within.as_secs();
+        let too_late = |_| Failure::unavailable(format!("no connection within {seconds} s"));
+        Ok((session.map_err(too_late)?.map_err(not_connected)?, mark))
     }
+
+    /// The password, read anew.
+    fn password(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        let Some(path) = &self.target.password_file else {
+            return Ok(None);
+        };
+        let password = file::read_text(path, LONGEST_PASSWORD);
+        let password = password.map_err(|error| {
+            let path = path.display();
+            Failure::unavailable(format!("[database] password_file: {path}: {error}"))
+        })?;
+        Ok(Some(password))
+    }
+
+    /// The session that opens first. The next host is tried when one has failed, and beside one that
+    /// says nothing: a machine that is gone refuses no connection, and would take all the time.
+    fn first_of<'a>(&'a self, hosts: &'a [Config], limit: Duration) -> Opening<'a> {
+        Box::pin(async move {
+            let (host, others) = hosts.split_first().expect("`check` wants a host");
+            let mut first = pin!(self.open_at(host, limit));
+            if others.is_empty() {
+                return first.await;
+            }
+            let early = tokio::time::timeout(HEAD_START, &mut first).await;
+            let mut others = self.first_of(others, limit);
+            match early {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(_)) => return others.await,
+                Err(_) => {}
+            }
+            tokio::select! {
+                opened = &mut first => match opened {
+                    Ok(session) => Ok(session),
+                    Err(_) => others.await,
+                },
+                opened = &mut others => match opened {
+                    Ok(session) => Ok(session),
+                    Err(_) => first.await,
+                },
+            }
+        })
+    }
+
+    async fn open_at(
+        &self,
+        host: &Config,
+        limit: Duration,
+    ) -> Result<Session, tokio_postgres::Error> {
+        let failed = self.failed_statements.clone();
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = host.connect(tls.clone()).await?;
+                Ok(Session::start(client, connection, limit, failed))
+            }
+            None => {
+                let (client, connection) = host.connect(NoTls).await?;
+                Ok(Session::start(client, connection, limit, failed))
+            }
+        }
+    }
+}
+
+/// A session that is being opened.
+type Opening<'a> =
+    Pin<Box<dyn Future<Output = Result<Session, tokio_postgres::Error>> + Send + 'a>>;
+
+/// One of the hosts by itself: the library comes to the next one only when the one before has
+/// answered. What it is told of the socket is ours.
+fn of_host(all: &Config, at: usize) -> Config {
+    let mut one = Config::new();
+    match all.get_hosts().get(at) {
+        Some(Host::Tcp(name)) => _ = one.host(name),
+        Some(Host::Unix(path)) => _ = one.host_path(path),
+        None => {}
+    }
+    if let Some(address) = all.get_hostaddrs().get(at) {
+        one.hostaddr(*address);
+    }
+    if let Some(port) = all.get_ports().get(at).or(all.get_ports().first()) {
+        one.port(*port);
+    }
+    if let Some(user) = all.get_user() {
+        one.user(user);
+    }
+    if let Some(database) = all.get_dbname() {
+        one.dbname(database);
+    }
+    one.ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .channel_binding(all.get_channel_binding())
+        .load_balance_hosts(all.get_load_balance_hosts())
+        .target_session_attrs(all.get_target_session_attrs())
+        .application_name(concat!("grantor ", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(5));
+    one
 }
 
 /// The setting of [`Mark`].
@@ -240,6 +339,14 @@ fn check(config: &Config) -> Result<(), OpenError> {
         return Err(wrong(
             "url",
             "names no host; write postgres://USER@HOST:PORT/DATABASE",
+        ));
+    }
+    let [names, addresses] = [config.get_hosts().len(), config.get_hostaddrs().len()];
+    let ports = config.get_ports().len();
+    if (names.min(addresses) > 0 && names != addresses) || (ports > 1 && ports != hosts(config)) {
+        return Err(wrong(
+            "url",
+            "has another number of ports or addresses than of hosts; write one for each",
         ));
     }
     if config.get_password().is_some() {

@@ -44,7 +44,12 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`]; then nothing was written.
     pub async fn open(target: &Target, options: &Options) -> Result<Self, OpenError> {
-        let connections = Connections::new(Connector::new(target)?, target.connections);
+        let connector = Connector::new(target)?;
+        let connector = match options.upkeep {
+            Upkeep::Here => connector,
+            Upkeep::ByOthers => connector.patient(),
+        };
+        let connections = Connections::new(connector, target.connections);
         // The server is checked while it is opened. Nothing else needs this one yet, and it has time.
         let session = connections.records.session().await?;
         session.batch(BEGIN).await?;

@@ -2,6 +2,7 @@
 //! written, and that the statement in the line puts it right. Then what nodes agree on.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use grantor_stores::{
     postgres::{Durability, Level, OpenError, Survey, Target, Windows, survey},
 };
 use grantor_testkit::{
-    postgres::{Postgres, ROLE, skipped},
+    postgres::{Cut, Postgres, ROLE, Way, skipped},
     wait,
 };
 use tokio_postgres::NoTls;
@@ -653,6 +654,8 @@ async fn s085_what_the_url_says_otherwise_is_refused() {
             "postgres://a@127.0.0.1/a?target_session_attrs=read-only",
             "target_session_attrs",
         ),
+        ("host=127.0.0.1,localhost hostaddr=127.0.0.1 user=a", "each"),
+        ("host=127.0.0.1,localhost port=1,2,3 user=a", "each"),
     ] {
         let text = refused(url).await;
         assert!(
@@ -756,6 +759,59 @@ async fn s085_a_server_is_known_by_its_name_and_by_who_signed_for_it() {
     let counts: u64 = counts.expect("an answer").parse().expect("a number");
     assert!(counts >= 200 && counts.is_multiple_of(100), "{counts}");
     becomes_ready(&node).await;
+}
+
+/// A machine that is gone refuses no connection: whoever asks it hears nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s084_a_host_that_says_nothing_leaves_the_time_to_the_next() {
+    let Some(database) = Database::new() else {
+        return skipped();
+    };
+    let there = database.database.server().address();
+    let gone = Cut::before(there);
+    gone.hold(Way::Back);
+    let at = |hosts: [SocketAddr; 2]| {
+        let hosts = hosts.map(|host| host.to_string()).join(",");
+        let mut target = database.target();
+        target.url = target.url.replace(&there.to_string(), &hosts);
+        target
+    };
+    let options = database.options();
+    let told = Store::open(&at([gone.address(); 2]), &options).await;
+    let told = told.expect_err("nobody answers").to_string();
+    assert!(told.contains("within 2 s"), "{told}");
+    let node = Store::open(&at([gone.address(), there]), &options).await;
+    let node = node.expect("the second one answers");
+    becomes_ready(&node).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s084_a_command_waits_longer_for_a_busy_server_than_a_node() {
+    let Some(database) = Database::new() else {
+        return skipped();
+    };
+    // The tables are there.
+    drop(database.open().await);
+    let there = database.database.server().address();
+    let busy = Cut::before(there);
+    let mut target = database.target();
+    let address = busy.address().to_string();
+    target.url = target.url.replace(&there.to_string(), &address);
+    let node = database.options();
+    let mut command = database.options();
+    command.upkeep = Upkeep::ByOthers;
+    busy.hold(Way::Back);
+    let node = async {
+        let told = Store::open(&target, &node)
+            .await
+            .map_err(|error| error.to_string());
+        busy.release();
+        told
+    };
+    let (node, command) = tokio::join!(node, Store::open(&target, &command));
+    let told = node.map(drop).expect_err("it asks again later");
+    assert!(told.contains("within 2 s"), "{told}");
+    command.expect("it was waited for");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
