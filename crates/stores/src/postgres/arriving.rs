@@ -39,8 +39,7 @@ pub(crate) struct Arriving {
 impl Arriving {
     /// Connects, and makes the tables, in a transaction that is left open.
     pub(crate) async fn begin(target: &Target, options: &Options) -> Result<Self, OpenError> {
-        let connector = Connector::new(target)?.patient();
-        let session = connector.connect(STATEMENT).await?;
+        let session = Connector::new(target)?.connect(STATEMENT).await?;
         session.batch(PATIENT).await?;
         session.batch(BEGIN).await?;
         let master_key = prepare(&session, target, options).await?;

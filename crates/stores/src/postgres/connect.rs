@@ -7,7 +7,7 @@ use std::{
     str::FromStr as _,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -38,7 +38,7 @@ use super::{
 
 /// How long opening one may take.
 const CONNECT: Duration = Duration::from_secs(2);
-/// The same where nobody else waits for it: at a command.
+/// The same where no request waits for it: at a start, and at a command.
 const PATIENT: Duration = Duration::from_secs(10);
 /// How long a host may say nothing before the next one is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -59,8 +59,8 @@ const TRANSACTION_TIMEOUT: &str = "SET transaction_timeout = '120s'";
 pub(super) struct Connector {
     /// One for each host that it may be at.
     hosts: Vec<Config>,
-    /// How long opening one may take.
-    within: Duration,
+    /// Whether a server that is busy is waited for.
+    is_patient: AtomicBool,
     /// `None` where the server is on this machine.
     tls: Option<MakeRustlsConnect>,
     target: Target,
@@ -90,7 +90,7 @@ impl Connector {
         }
         Ok(Self {
             hosts: (0..hosts(&config)).map(|at| of_host(&config, at)).collect(),
-            within: CONNECT,
+            is_patient: AtomicBool::new(true),
             tls,
             target: target.clone(),
             failed: AtomicU64::new(0),
@@ -98,11 +98,15 @@ impl Connector {
         })
     }
 
-    /// For a command: a server that is busy is waited for.
-    pub(super) fn patient(self) -> Self {
-        Self {
-            within: PATIENT,
-            ..self
+    /// From now on requests wait for what is opened.
+    pub(super) fn hurry(&self) {
+        self.is_patient.store(false, Ordering::Relaxed);
+    }
+
+    fn within(&self) -> Duration {
+        match self.is_patient.load(Ordering::Relaxed) {
+            true => PATIENT,
+            false => CONNECT,
         }
     }
 
@@ -134,8 +138,9 @@ impl Connector {
             }
             Ok(session)
         };
-        let opened = tokio::time::timeout(self.within, opened).await;
-        let seconds = self.within.as_secs();
+        let within = self.within();
+        let opened = tokio::time::timeout(within, opened).await;
+        let seconds = within.as_secs();
         let too_late = || format!("the server did not answer within {seconds} s");
         let opened = opened.unwrap_or_else(|_| Err(Failure::unavailable(too_late())));
         if opened.is_err() {
@@ -162,8 +167,9 @@ impl Connector {
             host
         };
         let hosts: Vec<_> = self.hosts.iter().map(ready).collect();
-        let session = tokio::time::timeout(self.within, self.first_of(&hosts, limit)).await;
-        let seconds = self.within.as_secs();
+        let within = self.within();
+        let session = tokio::time::timeout(within, self.first_of(&hosts, limit)).await;
+        let seconds = within.as_secs();
         let too_late = |_| Failure::unavailable(format!("no connection within {seconds} s"));
         Ok((session.map_err(too_late)?.map_err(not_connected)?, mark))
     }

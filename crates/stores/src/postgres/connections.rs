@@ -65,6 +65,11 @@ impl Connections {
         }
     }
 
+    /// A node runs: from now on its requests wait for what is opened.
+    pub(super) fn hurry(&self) {
+        self.looks.connector.hurry();
+    }
+
     /// The connection of reads: each is one statement, and they are sent one behind the other.
     pub(super) fn reads(&self) -> &Line {
         self.reads.as_ref().unwrap_or(&self.looks)

@@ -44,12 +44,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`]; then nothing was written.
     pub async fn open(target: &Target, options: &Options) -> Result<Self, OpenError> {
-        let connector = Connector::new(target)?;
-        let connector = match options.upkeep {
-            Upkeep::Here => connector,
-            Upkeep::ByOthers => connector.patient(),
-        };
-        let connections = Connections::new(connector, target.connections);
+        let connections = Connections::new(Connector::new(target)?, target.connections);
         // The server is checked while it is opened. Nothing else needs this one yet, and it has time.
         let session = connections.records.session().await?;
         session.batch(BEGIN).await?;
@@ -175,6 +170,7 @@ async fn start(
     });
     if is_node {
         inner.prove().await?;
+        inner.connections().hurry();
         node::start_pulse(&inner);
         fitness::start(&inner);
         sweeper::start(&inner);

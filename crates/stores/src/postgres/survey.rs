@@ -40,7 +40,7 @@ impl Survey {
 /// # Errors
 /// [`OpenError`] if it cannot be asked.
 pub async fn survey(target: &Target) -> Result<Survey, OpenError> {
-    let (session, mark) = Connector::new(target)?.patient().open(SURVEY).await?;
+    let (session, mark) = Connector::new(target)?.open(SURVEY).await?;
     let mut findings = check_all(&session, target.durability, &mark)
         .await?
         .findings;
