@@ -16,6 +16,9 @@ pub const KEY_BYTES: u64 = 64 * 1024;
 /// Octets of a file that holds many: a key set, a certificate chain, a configuration.
 pub const DOCUMENT_BYTES: u64 = 1024 * 1024;
 
+/// Octets of most files. Room for a whole document costs each command the time to wipe it.
+const MOST_FILES: usize = 8 * 1024;
+
 /// Reads a file to its end.
 ///
 /// # Errors
@@ -37,22 +40,34 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<Zeroizing<String>> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_from(source: impl Read, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it from the start: memory that grows would leave parts of a secret behind.
+pub fn read_from(mut source: impl Read, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let room = usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
-    let mut octets = Zeroizing::new(Vec::with_capacity(room));
-    source
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut octets)?;
-    match octets.len() < room {
-        true => Ok(octets),
-        false => Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("longer than {limit} octets"),
-        )),
+    let mut octets = Zeroizing::new(Vec::with_capacity(room.min(MOST_FILES)));
+    loop {
+        // Never more than there is room for: memory that grows would leave parts of a secret behind.
+        let free = octets.capacity() - octets.len();
+        let read = source.by_ref().take(free as u64).read_to_end(&mut octets)?;
+        if read < free {
+            return Ok(octets);
+        }
+        if octets.len() >= room {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("longer than {limit} octets"),
+            ));
+        }
+        octets = with_twice_the_room(&octets, room);
     }
+}
+
+/// The same octets, with twice the room, but no more than `most`.
+fn with_twice_the_room(octets: &Zeroizing<Vec<u8>>, most: usize) -> Zeroizing<Vec<u8>> {
+    let room = octets.capacity().saturating_mul(2).min(most);
+    let mut larger = Zeroizing::new(Vec::with_capacity(room));
+    larger.extend_from_slice(octets);
+    larger
 }
 
 /// As UTF-8.
@@ -89,5 +104,21 @@ mod tests {
             read_text(&path, 8).expect_err("not UTF-8").kind(),
             io::ErrorKind::InvalidData
         );
+    }
+
+    #[test]
+    fn what_needs_more_room_is_read_whole_and_no_further() {
+        let all: Vec<u8> = (0..=u8::MAX).cycle().take(5 * MOST_FILES).collect();
+        for end in [1, 2, 3, 4, 5] {
+            for length in [end * MOST_FILES - 1, end * MOST_FILES] {
+                let octets = &all[..length];
+                for limit in [length, length + 1, all.len()] {
+                    let read = read_from(octets, limit as u64).expect("as long as it may be");
+                    assert!(**read == *octets, "{length} of {limit}");
+                }
+                let longer = read_from(octets, length as u64 - 1).expect_err("longer");
+                assert_eq!(longer.kind(), io::ErrorKind::FileTooLarge);
+            }
+        }
     }
 }
