@@ -117,50 +117,75 @@ async function confirmFaults(page, name, options) {
   return found.map((each) => `asked in place: ${each}`);
 }
 
+/** Pages that are looked at side by side. */
+const AT_ONCE = 2;
+
 /** Visits every page that the pages lead to, and holds each against what is true of all (MA16, MA34, M160, M182, M188). */
 async function crawl(options) {
   const language = options.language ?? "en";
   const often = options.often ?? 2;
   const problems = [];
   const shown = [];
-  await inBrowser(options, async (page) => {
+  const waiting = [];
+  const seen = new Map();
+  const known = new Set();
+
+  /** Looks at the page of this address, if there were not enough of its kind, and has what it leads to wait. */
+  async function visit(page, url) {
+    const each = kind(url);
+    if ((seen.get(each) ?? 0) >= often) return;
+    seen.set(each, (seen.get(each) ?? 0) + 1);
+    if (/format=(csv|json)/.test(url)) return;
+    const response = await page.goto(url);
+    const found = [];
+    const name = `console${new URL(url).pathname.slice("/console".length)}`.replace(/\W+/g, "-").slice(0, 80);
+    if (response.status() !== 200) found.push(`status ${response.status()}`);
+    const html = await response.text();
+    found.push(...(await sentFaults(response, html)), ...(await faults(page)), ...(await axeFaults(page)));
+    await shoot(page, name, options);
+    if ((await page.locator("html").getAttribute("lang")) !== language) found.push("another language");
+    const links = await page.locator("a[href]").evaluateAll((all) => all.map((link) => link.href.split("#")[0]));
+    for (const link of links) {
+      const target = new URL(link);
+      const isOurs = target.origin === new URL(options.issuer).origin && target.pathname.startsWith("/console");
+      const isChoice = ["lang", "theme"].some((choice) => target.searchParams.has(choice));
+      if (isOurs && !isChoice && !known.has(link)) waiting.push(link);
+      known.add(link);
+    }
+    if (!options.quick) {
+      found.push(...(await shapeFaults(page, name, options)));
+      found.push(...(await confirmFaults(page, name, options)));
+      if (response.status() === 200) {
+        await page.goto(url);
+        found.push(...(await refusedFaults(page, name, options)));
+      }
+    }
+    shown.push(each);
+    problems.push(...found.map((fault) => `${url.slice(options.issuer.length)}: ${fault}`));
+  }
+
+  await inBrowser(options, async (page, context) => {
     await enter(page, options);
     const start = `${options.issuer}/console?lang=${language}`;
-    const waiting = [start, ...(options.start ?? []).map((path) => `${options.issuer}${path}`), page.url()];
-    const seen = new Map();
-    const known = new Set(waiting);
-    while (waiting.length > 0) {
-      const url = waiting.shift();
-      const each = kind(url);
-      if ((seen.get(each) ?? 0) >= often) continue;
-      seen.set(each, (seen.get(each) ?? 0) + 1);
-      if (/format=(csv|json)/.test(url)) continue;
-      const response = await page.goto(url);
-      const found = [];
-      const name = `console${new URL(url).pathname.slice("/console".length)}`.replace(/\W+/g, "-").slice(0, 80);
-      if (response.status() !== 200) found.push(`status ${response.status()}`);
-      const html = await response.text();
-      found.push(...(await sentFaults(response, html)), ...(await faults(page)), ...(await axeFaults(page)));
-      await shoot(page, name, options);
-      if ((await page.locator("html").getAttribute("lang")) !== language) found.push("another language");
-      const links = await page.locator("a[href]").evaluateAll((all) => all.map((link) => link.href.split("#")[0]));
-      for (const link of links) {
-        const target = new URL(link);
-        const isOurs = target.origin === new URL(options.issuer).origin && target.pathname.startsWith("/console");
-        const isChoice = ["lang", "theme"].some((choice) => target.searchParams.has(choice));
-        if (isOurs && !isChoice && !known.has(link)) waiting.push(link);
-        known.add(link);
+    waiting.push(start, ...(options.start ?? []).map((path) => `${options.issuer}${path}`), page.url());
+    // The language is that of all pages from here on.
+    await page.goto(start);
+    for (const url of waiting) known.add(url);
+    const free = [page];
+    while (free.length < AT_ONCE) free.push(await context.newPage());
+    const visits = new Set();
+    while (waiting.length > 0 || visits.size > 0) {
+      if (waiting.length === 0 || free.length === 0) {
+        // What is looked at may lead on.
+        await Promise.race(visits);
+        continue;
       }
-      if (!options.quick) {
-        found.push(...(await shapeFaults(page, name, options)));
-        found.push(...(await confirmFaults(page, name, options)));
-        if (response.status() === 200) {
-          await page.goto(url);
-          found.push(...(await refusedFaults(page, name, options)));
-        }
-      }
-      shown.push(each);
-      problems.push(...found.map((fault) => `${url.slice(options.issuer.length)}: ${fault}`));
+      const page = free.pop();
+      const visited = visit(page, waiting.shift()).finally(() => {
+        visits.delete(visited);
+        free.push(page);
+      });
+      visits.add(visited);
     }
   });
   console.log(`${shown.length} pages: ${[...new Set(shown)].join(" ")}`);
