@@ -136,11 +136,11 @@ fn tried(server: &Server, token: Option<&str>, effort: Effort) -> String {
 
 /// How many cases there were.
 fn generated(told: &str) -> u32 {
-    let numbers = told.lines().filter_map(|line| {
+    let mut numbers = told.lines().filter_map(|line| {
         let (number, _) = line.trim().split_once(" generated")?;
         number.parse().ok()
     });
-    numbers.last().unwrap_or(0)
+    numbers.next_back().unwrap_or(0)
 }
 
 fn schemathesis(server: &Server, effort: Effort) -> Command {

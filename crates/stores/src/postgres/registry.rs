@@ -300,6 +300,10 @@ impl Changing {
         Ok(records)
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "a change of another kind is given back whole"
+    )]
     async fn make_any(&mut self, changes: Vec<AnyChange>) -> Result<(), Failure> {
         let mut changes = changes.into_iter().peekable();
         // Those of one kind that stand one behind the other, at once.
@@ -418,12 +422,10 @@ impl Changing {
         &self,
         expected: &[(R::Id, Option<Revision>)],
     ) -> Result<Vec<Option<Arc<R>>>, Failure> {
-        let ids: Vec<R::Id> = expected.iter().map(|(id, _)| id.clone()).collect();
+        let (ids, expected): (Vec<R::Id>, Vec<_>) = expected.iter().cloned().unzip();
         let found = self.all_now::<R>(&ids).await?;
-        let is_so = |(found, (_, expected)): (&Option<Arc<R>>, &(R::Id, Option<Revision>))| {
-            found.as_ref().map(|found| found.revision()) == *expected
-        };
-        match found.iter().zip(expected).all(is_so) {
+        let revision = |found: &Option<Arc<R>>| found.as_ref().map(|found| found.revision());
+        match found.iter().map(revision).eq(expected) {
             true => Ok(found),
             false => Err(StoreError::Conflict(R::NAME).into()),
         }
