@@ -17,7 +17,7 @@ pub const KEY_BYTES: u64 = 64 * 1024;
 pub const DOCUMENT_BYTES: u64 = 1024 * 1024;
 
 /// Octets of most files. Room for a whole document costs each command the time to wipe it.
-const MOST_FILES: usize = 8 * 1024;
+const USUAL_BYTES: usize = 8 * 1024;
 
 /// Reads a file to its end.
 ///
@@ -44,7 +44,7 @@ pub fn read_from(mut source: impl Read, limit: u64) -> io::Result<Zeroizing<Vec<
     let room = usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
-    let mut octets = Zeroizing::new(Vec::with_capacity(room.min(MOST_FILES)));
+    let mut octets = Zeroizing::new(Vec::with_capacity(room.min(USUAL_BYTES)));
     loop {
         // Never more than there is room for: memory that grows would leave parts of a secret behind.
         let free = octets.capacity() - octets.len();
@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn what_needs_more_room_is_read_whole_and_no_further() {
-        let all: Vec<u8> = (0..=u8::MAX).cycle().take(5 * MOST_FILES).collect();
+        let all: Vec<u8> = (0..=u8::MAX).cycle().take(5 * USUAL_BYTES).collect();
         for end in [1, 2, 3, 4, 5] {
-            for length in [end * MOST_FILES - 1, end * MOST_FILES] {
+            for length in [end * USUAL_BYTES - 1, end * USUAL_BYTES] {
                 let octets = &all[..length];
                 for limit in [length, length + 1, all.len()] {
                     let read = read_from(octets, limit as u64).expect("as long as it may be");

@@ -16,20 +16,24 @@ thread_local! {
 
 /// Delivers what stores answer to the tasks of this thread, for as long as it is polled. It is for a
 /// runtime of one thread that serves many requests: each answer wakes that thread, and with this
-/// those that come together wake it once. Without it answers come all the same. It never ends.
+/// those that come together wake it once. Without it answers come all the same. It never ends. A
+/// second one on a thread does nothing.
 pub async fn deliver_answers() {
+    if HERE.with_borrow(Option::is_some) {
+        return std::future::pending().await;
+    }
     let (here, mut deliveries) = mpsc::unbounded_channel::<Delivery>();
     HERE.set(Some(here));
-    let _gone = Gone;
+    let _clearing = Clearing;
     while let Some(deliver) = deliveries.recv().await {
         deliver();
     }
 }
 
-/// Nothing delivers on this thread any more.
-struct Gone;
+/// Dropped where nothing delivers on this thread any more.
+struct Clearing;
 
-impl Drop for Gone {
+impl Drop for Clearing {
     fn drop(&mut self) {
         // At the end of a thread there may be nothing any more that could be cleared.
         let _ = HERE.try_with(|here| here.borrow_mut().take());
@@ -43,7 +47,7 @@ pub(crate) struct Answer<T> {
 }
 
 /// The way of one answer to this task, and its end.
-pub(crate) fn answer<T>() -> (Answer<T>, oneshot::Receiver<T>) {
+pub(crate) fn channel<T>() -> (Answer<T>, oneshot::Receiver<T>) {
     let (to, answered) = oneshot::channel();
     let by = HERE.with_borrow(Clone::clone);
     (Answer { to, by }, answered)
@@ -90,7 +94,8 @@ mod tests {
         let mut context = Context::from_waker(&waker);
         let mut delivering = Box::pin(deliver_answers());
         assert!(delivering.as_mut().poll(&mut context).is_pending());
-        let (answers, mut answered): (Vec<_>, Vec<_>) = (0..100).map(|_| answer::<usize>()).unzip();
+        let (answers, mut answered): (Vec<_>, Vec<_>) =
+            (0..100).map(|_| channel::<usize>()).unzip();
         let sender = std::thread::spawn(|| {
             for (number, answer) in answers.into_iter().enumerate() {
                 answer.send(number);
@@ -107,18 +112,33 @@ mod tests {
 
     #[test]
     fn an_answer_comes_where_nothing_delivers_or_not_any_more() {
-        let (early, mut answered) = answer();
+        let (early, mut answered) = channel();
         early.send(1);
         assert_eq!(answered.try_recv(), Ok(1));
         let mut delivering = Box::pin(deliver_answers());
         let mut context = Context::from_waker(Waker::noop());
         assert!(delivering.as_mut().poll(&mut context).is_pending());
-        let (late, mut answered) = answer();
+        let (late, mut answered) = channel();
         drop(delivering);
         late.send(2);
         assert_eq!(answered.try_recv(), Ok(2));
-        let (afterwards, mut answered) = answer();
+        let (afterwards, mut answered) = channel();
         afterwards.send(3);
         assert_eq!(answered.try_recv(), Ok(3));
+    }
+
+    #[test]
+    fn a_second_one_on_a_thread_leaves_the_first_alone() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(deliver_answers());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        let mut second = Box::pin(deliver_answers());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        drop(second);
+        let (sent, mut answered) = channel();
+        sent.send(1);
+        assert!(answered.try_recv().is_err(), "it is the first's to deliver");
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert_eq!(answered.try_recv(), Ok(1));
     }
 }

@@ -147,22 +147,20 @@ impl Global {
             ..self.clone()
         }
         .load_config(Overrides::default());
-        let Ok(theirs) = theirs else { return };
-        if theirs.issuer == config.issuer {
-            return;
-        }
-        let (issuer, configured) = (&config.issuer, &theirs.issuer);
-        match told {
-            Ok(()) => tracing::warn!(
-                %issuer,
-                %configured,
+        match (told, theirs) {
+            (Ok(()), Ok(theirs)) if theirs.issuer != config.issuer => tracing::warn!(
+                issuer = %config.issuer,
+                configured = %theirs.issuer,
                 "this server's issuer comes from a flag and is not the configured one, which `client create` writes into key files; set \
                  issuer in grantor.toml or GRANTOR_ISSUER"
             ),
-            Err(error) => tracing::warn!(
+            (Err(_), Ok(theirs))
+                if (&theirs.issuer, theirs.listen) == (&config.issuer, config.listen) => {}
+            (Err(error), _) => tracing::warn!(
                 %error,
-                "commands cannot be told which issuer this server is; set issuer in grantor.toml"
+                "commands cannot be told which issuer this server is; set issuer and listen in grantor.toml"
             ),
+            (Ok(()), _) => {}
         }
     }
 }

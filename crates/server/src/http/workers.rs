@@ -51,12 +51,11 @@ impl Workers {
                 .name(format!("http-{number}"))
                 .spawn(move || {
                     runtime.block_on(async {
-                        tokio::select! {
-                            // An error says that the sender is gone, which is what is waited for.
-                            _ = ended.changed() => {}
-                            () = deliver_answers() => {}
-                            () = tick() => {}
-                        }
+                        // Tasks, for these have their turn sooner than what is blocked on.
+                        tokio::spawn(deliver_answers());
+                        tokio::spawn(tick());
+                        // An error says that the sender is gone, which is what is waited for.
+                        let _ = ended.changed().await;
                     });
                 })?;
             Ok(Worker {

@@ -17,7 +17,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    answers::{Answer, answer},
+    answers::{self, Answer},
     cached::Cached,
 };
 
@@ -73,7 +73,7 @@ impl Puts {
     /// # Errors
     /// Exists, where one that has not expired has this key; Unavailable; Unknown
     pub(super) async fn put(&self, key: ArtifactKey, artifact: Artifact) -> Result<(), StoreError> {
-        let (answer, answered) = answer();
+        let (answer, answered) = answers::channel();
         let job = Job {
             key,
             artifact,

@@ -73,8 +73,8 @@ fn query<'f>(
 /// Whoever adds records is alone with it until the commit, so that numbers are in the order of
 /// commits.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7523, 4)";
-/// Most records in one statement.
-const AT_ONCE: usize = 1_000;
+/// Most records in one statement, which has two seconds.
+const AT_ONCE: usize = 200;
 /// In the order of the arrays.
 const INSERT: &str = "INSERT INTO change_record (at, actor, resource, name, record) \
     SELECT at, actor, resource, name, record \

@@ -32,7 +32,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    answers::{Answer, answer},
+    answers::{self, Answer},
     cached::Cached,
     feed::News,
 };
@@ -139,7 +139,7 @@ impl Claims {
         now: UnixTime,
         room: Room,
     ) -> Result<Claim, StoreError> {
-        let (answer, answered) = answer();
+        let (answer, answered) = answers::channel();
         let job = Job {
             uses: uses.into(),
             now,

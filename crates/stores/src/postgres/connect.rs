@@ -160,7 +160,7 @@ impl Connector {
         let password = self.password()?;
         let ready = |host: &Config| {
             let mut host = host.clone();
-            host.options(&options);
+            host.options(&options).connect_timeout(self.within());
             if let Some(password) = &password {
                 host.password(password.trim_end_matches(['\r', '\n']));
             }
@@ -266,7 +266,6 @@ fn of_host(all: &Config, at: usize) -> Config {
         .load_balance_hosts(all.get_load_balance_hosts())
         .target_session_attrs(all.get_target_session_attrs())
         .application_name(concat!("grantor ", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT)
         .keepalives(true)
         .keepalives_idle(Duration::from_secs(5))
         .keepalives_interval(Duration::from_secs(2))

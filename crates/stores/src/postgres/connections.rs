@@ -42,6 +42,8 @@ pub(super) struct Connections {
     changes: Pool,
     /// The turn of what may wait.
     turn: Arc<Semaphore>,
+    /// The turn of changes.
+    changing: Arc<Semaphore>,
 }
 
 impl Connections {
@@ -62,6 +64,7 @@ impl Connections {
                 epoch.clone(),
             ),
             turn: Arc::new(Semaphore::new(1)),
+            changing: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -88,6 +91,24 @@ impl Connections {
         let mut lent = self.changes.lend().await?;
         lent.turn = turn.ok();
         Ok(lent)
+    }
+
+    /// The same for a change of the registry, which may wait for those of other processes: one at a
+    /// time, so that what tokens need finds a connection.
+    pub(super) async fn lend_for_change(&self) -> Result<Lent, Failure> {
+        let turn = self.changing.clone().acquire_owned().await;
+        let mut lent = self.changes.lend().await?;
+        lent.turn = turn.ok();
+        Ok(lent)
+    }
+
+    /// How long a change may wait for others: not as long as others wait for a connection, where
+    /// there is but one for all of them.
+    pub(super) fn change_waits(&self) -> Duration {
+        match self.changes.most {
+            0 | 1 => LENT_WITHIN * 3 / 4,
+            _ => LENT_WITHIN * 2,
+        }
     }
 
     /// How many are open now.

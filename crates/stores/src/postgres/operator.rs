@@ -63,6 +63,8 @@ impl Stored for Operator {
         rows.iter().map(operator).collect()
     }
 
+    const ENDS_OTHERS: bool = true;
+
     async fn end_before(changing: &mut Changing, id: &SubjectId) -> Result<(), Failure> {
         subject::end_credentials(changing, id).await
     }

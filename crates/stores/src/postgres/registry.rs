@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, HashSet},
     iter::Peekable,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
     vec,
 };
 
@@ -18,6 +18,7 @@ use grantor::{
     storage::{AnyChange, Applied, Batch, Change, Cursor, List, Page, Registry, StoreError},
 };
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::{
@@ -73,6 +74,9 @@ pub(super) trait Stored: Resource {
     fn column(id: &Self::Id, _: &str) -> String {
         id.to_text()
     }
+
+    /// Whether something else ends when there is a new one.
+    const ENDS_OTHERS: bool = false;
 
     /// Removes what ends when there is a new one, and records it.
     fn end_before(
@@ -245,11 +249,18 @@ pub(super) struct Changing {
     pub(super) records: Vec<ChangeRecord>,
 }
 
-/// Triggers leave recording to this program; the lock is that of all changes of the registry.
-const BEGIN: &str = "BEGIN; SET LOCAL grantor.recording = 'on'; SET LOCAL lock_timeout = '4s'; \
-    SELECT pg_advisory_xact_lock(7523, 2)";
-/// That long, and a way to the server.
-const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+/// Triggers leave recording to this program; the lock is that of all changes of the registry, which
+/// is waited for this long.
+fn begin(waits: Duration) -> String {
+    let milliseconds = waits.as_millis().max(1);
+    format!(
+        "BEGIN; SET LOCAL grantor.recording = 'on'; SET LOCAL lock_timeout = '{milliseconds}ms'; \
+        SELECT pg_advisory_xact_lock(7523, 2); SET LOCAL lock_timeout = '1500ms'"
+    )
+}
+
+/// A way to the server and back.
+const A_WAY: Duration = Duration::from_secs(1);
 /// How long a commit may take, and how much longer for each record of a change.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
 const FOR_EACH_RECORD: Duration = Duration::from_millis(1);
@@ -257,12 +268,18 @@ const FOR_EACH_RECORD: Duration = Duration::from_millis(1);
 impl Changing {
     /// Begins the transaction, when nobody else has one open.
     pub(super) async fn begin(store: &Arc<Inner>, by: &Actor) -> Result<Self, Failure> {
-        let session = store.connections().lend().await?;
-        let begun = session.batch_within(BEGUN_WITHIN, BEGIN).await;
-        begun.map_err(|failure| match failure.may_be_repeated() {
-            true => Failure::unavailable(
+        let long = || {
+            Failure::unavailable(
                 "the changes before this one take long; repeat it when they have ended",
-            ),
+            )
+        };
+        let (asked, waits) = (Instant::now(), store.connections().change_waits());
+        let session = timeout(waits, store.connections().lend_for_change()).await;
+        let session = session.map_err(|_| long())??;
+        let left = waits.saturating_sub(asked.elapsed());
+        let begun = session.batch_within(left + A_WAY, &begin(left)).await;
+        begun.map_err(|failure| match failure.may_be_repeated() {
+            true => long(),
             false => failure,
         })?;
         Ok(Self {
@@ -476,22 +493,24 @@ impl Changing {
     }
 }
 
-/// Most changes that are made by one statement.
-const AT_ONCE: usize = 500;
+/// Most changes that are made by one statement, which has two seconds.
+const AT_ONCE: usize = 100;
 
 /// The first of a kind of change, and those behind it of this kind, each of another name.
-fn run<R: Resource, T>(
+fn run<R: Stored, T>(
     first: T,
     id: impl Fn(&T) -> R::Id,
     changes: &mut Peekable<vec::IntoIter<Change<R>>>,
-    is_one: impl Fn(Change<R>) -> Result<T, Change<R>>,
+    take: impl Fn(Change<R>) -> Result<T, Change<R>>,
 ) -> Vec<T> {
     let mut names = HashSet::from([id(&first)]);
     let mut run = vec![first];
-    while run.len() < AT_ONCE
+    // What ends is recorded before what it ends for.
+    let most = if R::ENDS_OTHERS { 1 } else { AT_ONCE };
+    while run.len() < most
         && let Some(next) = changes.next_if_map(|change| {
             let is_free = !names.contains(&change.id());
-            if is_free { is_one(change) } else { Err(change) }
+            if is_free { take(change) } else { Err(change) }
         })
     {
         names.insert(id(&next));

@@ -18,7 +18,7 @@ use super::{
     marks::Marks,
     writer::{unanswered, unavailable},
 };
-use crate::answers::{Answer, answer};
+use crate::answers::{self, Answer};
 
 /// How many maps share the claims: one is swept at a time, and one grows at a time.
 const SHARDS: usize = 128;
@@ -31,7 +31,7 @@ impl ReplayGuard for SqliteStore {
         let Some((first, rest)) = uses.split_first() else {
             return Ok(Claim::Fresh);
         };
-        let (answer, answered) = answer();
+        let (answer, answered) = answers::channel();
         self.0.writer.claim(ClaimJob {
             first: *first,
             rest: rest.into(),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
-        let (answer, _) = answer();
+        let (answer, _) = answers::channel();
         let until = NOW.plus(Duration::from_secs(60));
         let job = ClaimJob {
             first: ReplayKey::new("a", jti).until(until),

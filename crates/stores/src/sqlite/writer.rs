@@ -34,8 +34,7 @@ use super::{
     sweeper::Sweeper,
 };
 use crate::{
-    Retention,
-    answers::answer,
+    Retention, answers,
     cached::Cached,
     tally::{Row, Tally},
     waiting::{DecisionRow, Taking, Waiting},
@@ -193,7 +192,7 @@ impl Writer {
         ended: fn(&Ended) -> Result<(), StoreError>,
         work: impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = answer();
+        let (answer, answered) = answers::channel();
         self.send(job(Box::new(move |transaction, claims| {
             let outcome = work(transaction, claims);
             Box::new(move |group| {
@@ -551,7 +550,7 @@ mod tests {
         let mut committing = Committing::new(connection, &options, cached.clone(), queues);
         let (marks, seen) = (&cached.source().marks, &cached.source().seen);
         let claim = |jti: &str| {
-            let (answer, answered) = answer();
+            let (answer, answered) = answers::channel();
             let until = SystemClock.now().plus(Duration::from_secs(60));
             let job = Job::Claim(ClaimJob {
                 first: ReplayKey::new("issuer", jti).until(until),

@@ -150,7 +150,6 @@ async fn sa01_one_of_many_at_once_on_three_nodes_is_fresh() {
     );
 }
 
-/// Whether this database's server has told of a deadlock in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s018_a_jti_that_is_signed_with_two_ends_is_used_once() {
     let Some(database) = Database::new() else {
@@ -172,6 +171,7 @@ async fn s018_a_jti_that_is_signed_with_two_ends_is_used_once() {
     }
 }
 
+/// Whether this database's server has told of a deadlock in it.
 fn has_deadlocked(database: &Database) -> bool {
     let name = format!("@{}", database.database.name);
     let log = database.database.server().log();

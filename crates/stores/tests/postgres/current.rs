@@ -314,6 +314,22 @@ async fn a_change_waits_for_those_before_it_and_is_told_where_they_take_long() {
     assert!(cause.contains("repeat it when they have ended"), "{cause}");
     session.batch_execute("COMMIT").await.expect("let go");
     create("b").await.expect("no panic").expect("created");
+
+    // A row that somebody holds is waited for no longer than a statement may take.
+    let hold = "BEGIN; UPDATE client SET metadata = metadata WHERE id = 'a'";
+    session.batch_execute(hold).await.expect("held");
+    let refused = node.clients().delete(&id("a"), &by()).await;
+    let Err(StoreError::Unavailable(cause)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(cause.to_string().contains("lock timeout"), "{cause}");
+    create("c")
+        .await
+        .expect("no panic")
+        .expect("nothing is held");
+    session.batch_execute("COMMIT").await.expect("let go");
+    let deleted = node.clients().delete(&id("a"), &by()).await;
+    deleted.expect("deleted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
