@@ -72,10 +72,12 @@ pub(super) struct Seen {
 }
 
 /// Whether the server goes on from what was there at the look before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum History {
     Same,
-    /// It was promoted, restored or replaced: what was committed last may be gone.
+    /// It was promoted, and has this timeline now: what was committed last may be gone.
+    Promoted(String),
+    /// It was restored or replaced: what was committed last is gone.
     Another,
 }
 
@@ -101,9 +103,10 @@ pub(super) fn read(rows: &[Row], last: &Position, epoch: u64) -> Result<Seen, Fa
     }
     // The horizon may go back where a server was killed: what its transactions wrote for which
     // nobody waited is gone, and their numbers are used again.
-    let history = match timeline == last.timeline && flushed >= last.flushed {
-        true => History::Same,
-        false => History::Another,
+    let history = match (timeline == last.timeline, flushed >= last.flushed) {
+        (false, _) => History::Promoted(timeline.clone()),
+        (true, false) => History::Another,
+        (true, true) => History::Same,
     };
     let goes_on = history == History::Same && horizon >= last.horizon && epoch == last.epoch;
     let news = changes.filter(|_| goes_on).map(News::Changes);

@@ -24,7 +24,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     Options,
-    change::{self, History, LOOK, Seen},
+    change::{self, LOOK, Seen},
     claim_row::{self, Name, Short},
     error::{Failure, again, because},
     held::{Held, Room},
@@ -388,9 +388,7 @@ impl Desk {
         let looked = looked.map_err(|failure| unknown(failure.into()))?;
         let seen = change::read(&looked, &position, epoch);
         let Seen { look, history } = seen.map_err(|failure| unknown(failure.into()))?;
-        if history == History::Another {
-            source.fence.doubt();
-        }
+        source.fence.heed(&history).await;
         if look.news == News::Everything {
             let reloaded = source.fence.reload(session).await;
             reloaded.map_err(|failure| unknown(failure.into()))?;

@@ -14,7 +14,9 @@ use grantor::{
     storage::{FamilyId, StoreError},
 };
 
-use super::{Durability, Options, PostgresStore, error::Failure, meta, session::Session};
+use super::{
+    Durability, Options, PostgresStore, change::History, error::Failure, meta, session::Session,
+};
 
 /// Under which name it is kept that commits were let go without a standby.
 const UNREPLICATED: &str = "unreplicated";
@@ -160,6 +162,22 @@ impl Fence {
     /// A sign of loss was seen: nothing is answered as fresh before [`Fence::settle`].
     pub(super) fn doubt(&self) {
         self.signs.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A look has seen this. A timeline that was looked into is no sign again: two connections may
+    /// find it.
+    pub(super) async fn heed(&self, history: &History) {
+        match history {
+            History::Same => {}
+            History::Another => self.doubt(),
+            History::Promoted(timeline) => {
+                let known = self.known.lock().await;
+                let is_known = known.as_ref().is_some_and(|it| it.timeline == *timeline);
+                if !is_known {
+                    self.doubt();
+                }
+            }
+        }
     }
 
     /// Whether a sign of loss was seen that was not looked into.

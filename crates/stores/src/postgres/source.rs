@@ -17,7 +17,7 @@ use grantor::{
 };
 
 use super::{
-    change::{self, History, LOOK, Position, Seen},
+    change::{self, LOOK, Position, Seen},
     client,
     connections::Connections,
     error::Failure,
@@ -136,10 +136,8 @@ impl Feed for Source {
         if look.news == News::Everything {
             self.fence.reload(&session).await?;
         }
-        if history == History::Another {
-            self.fence.doubt();
-            self.fence.settle(&session).await?;
-        }
+        self.fence.heed(&history).await;
+        self.fence.settle(&session).await?;
         self.proof.looked(began);
         Ok(look)
     }
