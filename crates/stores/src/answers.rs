@@ -1,6 +1,5 @@
-//! Answers that cross threads. To wake a thread that sleeps costs a call of the kernel, as much as a
-//! tenth of a token; where a thread serves many requests, those of its answers that come at once
-//! wake it once.
+//! Answers that cross threads. To wake a thread that sleeps costs a call of the kernel. Where a
+//! thread serves many requests, the answers that come to it at once wake it once.
 
 use std::cell::RefCell;
 

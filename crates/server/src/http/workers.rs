@@ -94,12 +94,12 @@ impl Workers {
     }
 }
 
-/// Less than any timeout of a connection.
+/// Less than the timeouts that each request sets anew.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Keeps a timer set that ends soon. One that ends before all others has the runtime wake its own
-/// thread, by a call of the kernel; where all requests wait for the database, the timeout of each next
-/// request would be the first.
+/// Keeps a timer set that ends soon. For a timer that ends before all others, the runtime wakes its
+/// own thread by a call of the kernel. While all requests wait for the database no other timer is
+/// set, and the timeout of each new request would be such a one.
 async fn tick() {
     let mut ticks = tokio::time::interval(TICK);
     loop {

@@ -78,8 +78,8 @@ fn s039_each_node_publishes_a_key_before_any_signs_with_it() {
 /// How soon another node takes over.
 const TAKEN_OVER: Duration = Duration::from_secs(20);
 
-/// Waits until a use that has ended is removed.
-fn is_swept(database: &Database) {
+/// Records a use that has ended, and waits until it is removed.
+fn waits_for_a_sweep(database: &Database) {
     let ended = "INSERT INTO claim (issuer, name, until) VALUES (1, gen_random_uuid(), 1)";
     database.psql(ended).expect("recorded");
     let left = "SELECT count(*) FROM claim WHERE issuer = 1";
@@ -99,10 +99,10 @@ fn s082_whichever_node_lives_removes_what_has_ended_and_nothing_else() {
     let database = server.database();
     let mut nodes = Nodes::start_on(vec![Link::local(&database.url); 2]);
     let load = Load::begin(&nodes);
-    is_swept(&database);
+    waits_for_a_sweep(&database);
     for node in [0, 1] {
         nodes.servers[node].kill();
-        is_swept(&database);
+        waits_for_a_sweep(&database);
         nodes.restart(node);
         nodes.serve_within(TAKEN_OVER, "after a kill");
     }

@@ -1131,15 +1131,12 @@ fn a_last_start_that_makes_no_sense_is_as_none() {
 
     let address = held_address();
     let server = Server::start_as(address, &["--listen", &address.to_string()], &[]);
-    let (victim, part) = (
-        directory.path().join("victim"),
-        server.data().join("last-start.part"),
-    );
-    fs::write(&victim, "untouched").expect("written");
-    std::os::unix::fs::symlink(&victim, &part).expect("a link");
     let note = server.data().join("last-start.json");
     server.wait_until("the start is noted", || note.is_file());
     fs::remove_file(&note).expect("removed");
+    let victim = directory.path().join("victim");
+    fs::write(&victim, "untouched").expect("written");
+    std::os::unix::fs::symlink(&victim, server.data().join("last-start.part")).expect("a link");
     let server = server.kill_and_restart();
     server.wait_until("the start is noted again", || note.is_file());
     assert_eq!(fs::read_to_string(&victim).expect("a file"), "untouched");

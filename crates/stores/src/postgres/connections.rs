@@ -87,16 +87,17 @@ impl Connections {
     /// The same for lists and whatever else may wait: one at a time, so that what tokens need finds a
     /// connection.
     pub(super) async fn lend_in_turn(&self) -> Result<Lent, Failure> {
-        let turn = self.turn.clone().acquire_owned().await;
-        let mut lent = self.changes.lend().await?;
-        lent.turn = turn.ok();
-        Ok(lent)
+        self.lend_behind(&self.turn).await
     }
 
     /// The same for a change of the registry, which may wait for those of other processes: one at a
     /// time, so that what tokens need finds a connection.
     pub(super) async fn lend_for_change(&self) -> Result<Lent, Failure> {
-        let turn = self.changing.clone().acquire_owned().await;
+        self.lend_behind(&self.changing).await
+    }
+
+    async fn lend_behind(&self, turn: &Arc<Semaphore>) -> Result<Lent, Failure> {
+        let turn = turn.clone().acquire_owned().await;
         let mut lent = self.changes.lend().await?;
         lent.turn = turn.ok();
         Ok(lent)

@@ -105,7 +105,17 @@ impl Fence {
         durability: Durability,
         options: &Options,
     ) -> Result<Self, Failure> {
-        let fence = Self {
+        let fence = Self::new(durability, options);
+        fence.reload(session).await?;
+        fence
+            .compare(session, &mut *fence.known.lock().await)
+            .await?;
+        Ok(fence)
+    }
+
+    /// Nothing is known yet.
+    fn new(durability: Durability, options: &Options) -> Self {
+        Self {
             marks: Marks::default(),
             signs: AtomicU64::new(0),
             settled: AtomicU64::new(0),
@@ -115,12 +125,7 @@ impl Fence {
             durability,
             leeway: options.leeway,
             clock: options.clock.clone(),
-        };
-        fence.reload(session).await?;
-        fence
-            .compare(session, &mut *fence.known.lock().await)
-            .await?;
-        Ok(fence)
+        }
     }
 
     /// Takes over what others have written.
@@ -164,8 +169,8 @@ impl Fence {
         self.signs.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A look has seen this. A timeline that was looked into is no sign again: two connections may
-    /// find it.
+    /// Takes what a look has seen for a sign of loss, if it is one. A timeline that was looked into is
+    /// none: after a promotion each connection finds it.
     pub(super) async fn heed(&self, history: &History) {
         match history {
             History::Same => {}
@@ -392,6 +397,22 @@ mod tests {
         Server {
             system: system.to_owned(),
             timeline: timeline.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_promotion_is_a_sign_of_loss_until_it_was_looked_into() {
+        let promoted = |timeline: &str| History::Promoted(timeline.to_owned());
+        for (seen, is_sign) in [
+            (History::Same, false),
+            (promoted("2"), false),
+            (promoted("3"), true),
+            (History::Another, true),
+        ] {
+            let fence = Fence::new(Durability::Replicated, &Options::new("master.key"));
+            *fence.known.lock().await = Some(server("1", "2"));
+            fence.heed(&seen).await;
+            assert_eq!(fence.is_doubted(), is_sign, "{seen:?}");
         }
     }
 

@@ -373,15 +373,16 @@ impl Changing {
         while let Some(change) = changes.next() {
             match change {
                 Change::Create(first) => {
-                    let run = run(first, R::id, &mut changes, |change| match change {
+                    let name = first.id();
+                    let run = run(first, name, &mut changes, |change| match change {
                         Change::Create(resource) => Ok(resource),
                         other => Err(other),
                     });
                     made.extend(self.create(&run).await?.into_iter().map(Some));
                 }
                 Change::Expect(id, expected) => {
-                    let named = |(id, _): &(R::Id, _)| id.clone();
-                    let run = run((id, expected), named, &mut changes, |change| match change {
+                    let first = (id.clone(), expected);
+                    let run = run(first, id, &mut changes, |change| match change {
                         Change::Expect(id, expected) => Ok((id, expected)),
                         other => Err(other),
                     });
@@ -499,21 +500,20 @@ const AT_ONCE: usize = 100;
 /// The first of a kind of change, and those behind it of this kind, each of another name.
 fn run<R: Stored, T>(
     first: T,
-    id: impl Fn(&T) -> R::Id,
+    name: R::Id,
     changes: &mut Peekable<vec::IntoIter<Change<R>>>,
     take: impl Fn(Change<R>) -> Result<T, Change<R>>,
 ) -> Vec<T> {
-    let mut names = HashSet::from([id(&first)]);
+    let mut names = HashSet::from([name]);
     let mut run = vec![first];
     // What ends is recorded before what it ends for.
     let most = if R::ENDS_OTHERS { 1 } else { AT_ONCE };
     while run.len() < most
-        && let Some(next) = changes.next_if_map(|change| {
-            let is_free = !names.contains(&change.id());
-            if is_free { take(change) } else { Err(change) }
+        && let Some(next) = changes.next_if_map(|change| match names.insert(change.id()) {
+            true => take(change),
+            false => Err(change),
         })
     {
-        names.insert(id(&next));
         run.push(next);
     }
     run

@@ -4,6 +4,7 @@ mod changing;
 mod filters;
 mod issuers;
 mod lists;
+mod many;
 mod operators;
 mod permissions;
 mod records;
@@ -29,8 +30,8 @@ use crate::{
 };
 
 pub use self::{
-    changing::*, filters::*, issuers::*, lists::*, operators::*, permissions::*, records::*,
-    resources::*,
+    changing::*, filters::*, issuers::*, lists::*, many::*, operators::*, permissions::*,
+    records::*, resources::*,
 };
 pub use super::person::{
     c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
@@ -65,7 +66,9 @@ macro_rules! registry_suite {
             clients_are_found_by_when_their_keys_end
             lists_are_in_order
             nothing_is_changed_unless_everything_is
+            of_many_changes_none_is_made_unless_all_are
             of_many_changes_each_is_made_in_its_place
+            of_many_conditions_each_has_to_hold
             pages_hold_everything_once_while_rows_come_and_go
             a_cursor_of_another_list_is_refused
             ma13_what_passes_a_filter_is_found_to_the_letter

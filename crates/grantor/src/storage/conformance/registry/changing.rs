@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    Hooked, by, disabled, full_client, is_conflict, is_missing, permission, permissions,
-    public_client, read, records::records, store_with_permission, subject,
+    Hooked, by, disabled, is_conflict, is_missing, permission, permissions, public_client, read,
+    records::records, store_with_permission, subject,
 };
 use crate::{
-    registry::{Action, Client, Permission, Resource as _, Subject},
+    registry::{Action, Client, Permission, Subject},
     storage::{
         AnyChange, Change, StoreError,
         conformance::{Two, id, subject_id, within_a_second},
     },
-    types::{DisplayName, Language, Scope},
+    types::Scope,
 };
 
 /// Law 4: what was read before does not linger.
@@ -226,115 +226,6 @@ pub async fn nothing_is_changed_unless_everything_is<S: Hooked>([one, two]: Two<
     assert_eq!(replaced.revision(), kept.revision().next());
     assert_eq!(names(two).await, ["kept", "new"]);
 }
-
-/// More than a backend takes at once: each comes back as it went in and is recorded in its place, and
-/// one that may not be made, wherever it stands, has none made.
-pub async fn of_many_changes_each_is_made_in_its_place<S: Hooked>([one, two]: Two<S>) {
-    let taken = one.subjects().create(subject("taken"), &by()).await;
-    taken.expect("created");
-    let before = records(&*one).await;
-    let clients: Vec<Client> = (0..MANY)
-        .map(|number| match number % 100 {
-            7 => full_client(&format!("client-{number}")),
-            _ => public_client(&format!("client-{number}")),
-        })
-        .collect();
-    let subjects = (0..MANY).map(|number| {
-        let mut one = subject(&format!("subject-{number}"));
-        one.enabled = number % 3 != 0;
-        one.language = (number % 2 == 0).then_some(Language::French);
-        one.display_name = (number % 5 == 0)
-            .then(|| DisplayName::parse(&format!("Subject {number}")).expect("a name"));
-        one
-    });
-    let subjects: Vec<Subject> = subjects.collect();
-    let all = |middle: Option<AnyChange>| {
-        let clients = clients.iter().cloned().map(Change::Create);
-        let mut all: Vec<AnyChange> = clients.map(AnyChange::from).collect();
-        all.extend(
-            subjects
-                .iter()
-                .cloned()
-                .map(|one| Change::Create(one).into()),
-        );
-        all.splice(MANY / 2..MANY / 2, middle);
-        all
-    };
-    for bad in [
-        Change::Create(public_client("taken")).into(),
-        Change::Create(public_client("client-3")).into(),
-        Change::Create(subject("client-3")).into(),
-        AnyChange::from(Change::<Client>::Expect(id("client-3"), None)),
-    ] {
-        let what = format!("{bad:?}");
-        let refused = two.apply_all(all(Some(bad)), &by()).await;
-        assert!(
-            matches!(
-                refused,
-                Err(StoreError::Exists(_) | StoreError::Conflict(_))
-            ),
-            "{what}: {refused:?}"
-        );
-        assert_eq!(records(&*one).await, before, "{what}");
-        assert!(read(&*one, "client-0").await.is_none(), "{what}");
-    }
-    let made = two.apply_all(all(None), &by()).await.expect("all are free");
-    assert_eq!(made.len(), 2 * MANY);
-    let kept = records(&*one).await.split_off(before.len());
-    assert!(made == kept, "told as they are recorded");
-    let wanted = clients.iter().map(|client| client.id().to_string());
-    let wanted = wanted.chain(subjects.iter().map(|subject| subject.id.to_string()));
-    assert!(
-        kept.iter()
-            .map(|record| &record.name)
-            .eq(wanted.collect::<Vec<_>>().iter())
-    );
-    let ids: Vec<_> = clients.iter().map(|client| client.id().clone()).collect();
-    let found = one.clients().get_all(&ids).await.expect("found");
-    for ((client, found), record) in clients.iter().zip(&found).zip(&kept) {
-        let found = found.as_ref().expect("it is there");
-        assert_eq!(found.metadata(), client.metadata());
-        assert_eq!(found.secrets().len(), client.secrets().len());
-        assert_eq!(found.keys().len(), client.keys().len());
-        assert_eq!(record.after, Some(found.document()));
-    }
-    let ids: Vec<_> = subjects.iter().map(|subject| subject.id.clone()).collect();
-    let back = one.subjects().get_all(&ids).await.expect("found");
-    for (subject, back) in subjects.iter().zip(&back) {
-        let back = back.as_deref().expect("it is there");
-        let revision = back.revision;
-        assert_eq!(
-            *back,
-            Subject {
-                revision,
-                ..subject.clone()
-            }
-        );
-    }
-    // Of so many conditions one does not hold.
-    let expect = |wrong: usize| {
-        let all = found.iter().flatten().zip(0..).map(move |(client, place)| {
-            let expected = (place != wrong).then(|| client.revision());
-            Change::Expect(client.id().clone(), expected)
-        });
-        all.collect::<Vec<_>>()
-    };
-    for wrong in [0, MANY / 2, MANY - 1] {
-        assert!(is_conflict(one.clients().apply(expect(wrong), &by()).await));
-    }
-    let answered = one.clients().apply(expect(MANY), &by()).await;
-    let answered = answered.expect("all are so").resources;
-    let named = |found: &[Option<Arc<Client>>]| {
-        let found = found.iter().flatten();
-        found
-            .map(|client| (client.id().clone(), client.revision()))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(named(&answered), named(&found), "in their order");
-}
-
-/// More than a backend makes by one statement.
-const MANY: usize = 600;
 
 /// In the order that is given, each recorded, and told as it is recorded; what goes along too.
 pub async fn several_kinds_are_changed_at_once<S: Hooked>([one, two]: Two<S>) {
