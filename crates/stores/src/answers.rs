@@ -13,29 +13,32 @@ thread_local! {
     static HERE: RefCell<Option<mpsc::UnboundedSender<Delivery>>> = const { RefCell::new(None) };
 }
 
-/// Delivers what stores answer to the tasks of this thread, for as long as it is polled. It is for a
-/// runtime of one thread that serves many requests: each answer wakes that thread, and with this
-/// those that come together wake it once. Without it answers come all the same. It never ends. A
-/// second one on a thread does nothing.
+/// Delivers the answers of stores to this thread's tasks while it is polled, so that answers that come
+/// together wake the thread once. It is for a runtime of one thread that serves many requests. Without
+/// it answers come all the same. It never ends; a second one on a thread does nothing.
 pub async fn deliver_answers() {
     if HERE.with_borrow(Option::is_some) {
         return std::future::pending().await;
     }
-    let (here, mut deliveries) = mpsc::unbounded_channel::<Delivery>();
+    let (here, deliveries) = mpsc::unbounded_channel();
     HERE.set(Some(here));
-    let _clearing = Clearing;
-    while let Some(deliver) = deliveries.recv().await {
+    let mut delivering = Delivering(deliveries);
+    while let Some(deliver) = delivering.0.recv().await {
         deliver();
     }
 }
 
-/// Dropped where nothing delivers on this thread any more.
-struct Clearing;
+/// What delivers on this thread. Dropped, it delivers what is still there.
+struct Delivering(mpsc::UnboundedReceiver<Delivery>);
 
-impl Drop for Clearing {
+impl Drop for Delivering {
     fn drop(&mut self) {
         // At the end of a thread there may be nothing any more that could be cleared.
         let _ = HERE.try_with(|here| here.borrow_mut().take());
+        self.0.close();
+        while let Ok(deliver) = self.0.try_recv() {
+            deliver();
+        }
     }
 }
 
@@ -117,8 +120,11 @@ mod tests {
         let mut delivering = Box::pin(deliver_answers());
         let mut context = Context::from_waker(Waker::noop());
         assert!(delivering.as_mut().poll(&mut context).is_pending());
+        let (waiting, mut waited) = channel();
         let (late, mut answered) = channel();
+        waiting.send(4);
         drop(delivering);
+        assert_eq!(waited.try_recv(), Ok(4), "it was sent before");
         late.send(2);
         assert_eq!(answered.try_recv(), Ok(2));
         let (afterwards, mut answered) = channel();

@@ -24,6 +24,7 @@ pub(crate) struct Quota(Mutex<HashMap<Owner, Held>>);
 /// An owner's rows.
 struct Held {
     rows: u64,
+    /// When those that had ended were let go.
     counted: Instant,
     /// Rows since then.
     since: u64,
@@ -64,16 +65,18 @@ impl Quota {
         if let Some(recount) = recount {
             let rows = count.await?;
             let mut held = self.held();
-            let known = held.get(&owner).map_or(0, |held| held.rows);
-            let recounted = Held {
-                rows: match recount {
-                    Recount::Upwards => rows.max(known),
-                    Recount::Anew => rows,
-                },
-                counted: Instant::now(),
-                since: 0,
+            let (rows, counted) = match (recount, held.get(&owner)) {
+                (Recount::Upwards, Some(known)) => (rows.max(known.rows), known.counted),
+                (Recount::Anew, _) | (Recount::Upwards, None) => (rows, Instant::now()),
             };
-            held.insert(owner, recounted);
+            held.insert(
+                owner,
+                Held {
+                    rows,
+                    counted,
+                    since: 0,
+                },
+            );
         }
         let mut held = self.held();
         let Some(held) = held.get_mut(&owner).filter(|held| held.rows < quota) else {
@@ -105,6 +108,22 @@ mod tests {
         // At the quota nobody asks before some time has passed.
         let none = async { Ok(0) };
         assert!(!quota.take(OWNER, 32, none).await.expect("not counted"));
+    }
+
+    #[tokio::test]
+    async fn an_owner_whose_rows_end_is_counted_anew_when_it_would_be_at_its_quota() {
+        let quota = Quota::default();
+        let few = async || Ok(2);
+        for _ in 0..30 {
+            assert!(quota.take(OWNER, 32, few()).await.expect("counted"));
+        }
+        if let Some(held) = quota.held().get_mut(&OWNER) {
+            held.counted -= RECOUNT_AFTER;
+        }
+        for _ in 0..30 {
+            assert!(quota.take(OWNER, 32, few()).await.expect("counted"));
+        }
+        assert!(!quota.take(OWNER, 32, few()).await.expect("not so soon"));
     }
 
     #[tokio::test]

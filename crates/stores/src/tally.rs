@@ -62,7 +62,8 @@ impl Tally {
         taken.clone()
     }
 
-    /// What was taken is on the disk; or it is not, and waits again.
+    /// What was taken is on the disk; or it may not be, and waits again. Where only the answer was
+    /// lost, it is counted twice.
     pub(crate) fn ended<E>(&self, committed: &Result<(), E>) {
         let mut counters = self.counters();
         let taken = std::mem::take(&mut counters.taken);

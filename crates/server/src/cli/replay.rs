@@ -17,10 +17,11 @@ pub enum ReplayCommand {
 
 /// Refuse what may have been used before now: after a restore or a loss in the database
 ///
-/// Where uses may have been lost, a used assertion would be accepted again. From the fence on, one is
-/// taken only if it was issued after it (iat), or, without iat, if it cannot have been used before.
-/// Clients send a new one, which is taken about a minute later. Servers raise the fence by themselves
-/// where they see the loss.
+/// Where uses of assertions and revocations of tokens may have been lost, a used assertion or a revoked
+/// token would be accepted again. From the fence on, an assertion is taken only if it was issued after
+/// it (iat), or, without iat, if it cannot have been used before; tokens of before are inactive at
+/// introspection. Clients send a new assertion, which is taken about a minute later. Nodes raise the
+/// fence by themselves where they see the loss.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor replay fence --raise --reason 'restored from the snapshot of 3:00'")]
@@ -87,7 +88,10 @@ impl Fence {
         })?;
         global.output().done(
             &json!({"fence": time(fence)}),
-            format_args!("assertions issued before {} are refused", time(fence)),
+            format_args!(
+                "assertions issued before {} are refused, and tokens issued before now are inactive at introspection",
+                time(fence)
+            ),
         )
     }
 }

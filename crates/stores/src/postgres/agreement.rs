@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    OpenError, Options, PostgresStore, Windows, error::Failure, meta, schema, session::Session,
+    OpenError, Options, PostgresStore, Windows, error::Failure, meta, node::GONE, schema,
+    session::Session,
 };
 
 /// This program.
@@ -102,16 +103,14 @@ fn numbers(version: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Nodes that were seen within 10 s.
-const RUNNING: &str = "SELECT count(*) FROM node WHERE seen > now() - interval '10 s'";
-
 impl PostgresStore {
     /// Changes what all nodes go by. No node may run meanwhile. Where assertions are accepted for
     /// longer than before, the claims of those that ended under the windows of before may be gone: the
     /// fence refuses what was signed until now.
     ///
     /// # Errors
-    /// [`OpenError::Running`]; then nothing was changed.
+    /// [`OpenError`]: [`OpenError::Running`] among them. Nothing was changed, but where the answer to
+    /// the commit was lost.
     pub async fn change_windows(&self, windows: &Windows) -> Result<(), OpenError> {
         let session = self.0.connections().lend().await?;
         session.batch("BEGIN").await?;
@@ -124,7 +123,8 @@ impl PostgresStore {
 
 async fn change_windows(session: &Session, windows: &Windows) -> Result<(), OpenError> {
     session.query(schema::LOCK, &[]).await?;
-    let running: i64 = session.query_one(RUNNING, &[]).await?.get(0);
+    let running = format!("SELECT count(*) FROM node WHERE seen > now() - {GONE}");
+    let running: i64 = session.query_one(&running, &[]).await?.get(0);
     if running > 0 {
         return Err(OpenError::Running(running));
     }

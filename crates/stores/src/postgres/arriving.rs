@@ -23,7 +23,7 @@ use crate::{
 /// How long a statement may take: a thousand rows, or the end of all.
 const STATEMENT: Duration = Duration::from_secs(600);
 /// The other engine may take its time, and the transaction is as long as all of it.
-const PATIENT: &str = "SET idle_in_transaction_session_timeout = '60s'; \
+const LIMITS_OF_A_MOVE: &str = "SET idle_in_transaction_session_timeout = '60s'; \
     SELECT set_config('transaction_timeout', '0', false) FROM pg_settings WHERE name = 'transaction_timeout'";
 /// Others that change the registry or the logs wait, as for any change.
 const LOCKS: &str = "SELECT pg_advisory_xact_lock(7523, 2), pg_advisory_xact_lock(7523, 3), pg_advisory_xact_lock(7523, 4)";
@@ -40,7 +40,7 @@ impl Arriving {
     /// Connects, and makes the tables, in a transaction that is left open.
     pub(crate) async fn begin(target: &Target, options: &Options) -> Result<Self, OpenError> {
         let session = Connector::new(target)?.connect(STATEMENT).await?;
-        session.batch(PATIENT).await?;
+        session.batch(LIMITS_OF_A_MOVE).await?;
         session.batch(BEGIN).await?;
         let master_key = prepare(&session, target, options).await?;
         session.query(LOCKS, &[]).await?;

@@ -3,10 +3,8 @@
 //! Each method is one statement with all its conditions in it, which commits by itself: nothing is
 //! decided by what was read before. What is put goes in groups ([`super::artifact_group`]). Of two
 //! nodes that change one row, the second waits for the first, and then looks at the row as it has
-//! become. A reader takes an artifact for ended by the
-//! row of the end alone: what is put beside an end that is under way needs no lock.
-
-use std::sync::Arc;
+//! become. A reader takes an artifact for ended by the row of the end alone: what is put beside an end
+//! that is under way needs no lock.
 
 use async_trait::async_trait;
 use grantor::{
@@ -16,15 +14,17 @@ use grantor::{
         StoreError,
     },
 };
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
 
 use super::{
     Inner, PostgresStore,
+    change::History,
     error::Failure,
     fence::Fence,
     registry::to_its_end,
     revision::column,
-    session::{Session, Values},
+    search::Boxed,
+    session::{Session, Value, Values},
 };
 use crate::{
     feed::Feed as _,
@@ -35,15 +35,14 @@ use crate::{
 /// Which rows of kind $2 are there: not expired at $3, their families not ended.
 const ARE_THERE: &str = "kind = $2 AND expires_at > $3 AND (family IS NULL OR NOT EXISTS ( \
     SELECT FROM artifact AS ended WHERE ended.digest = artifact.family AND ended.kind = 'ended'))";
-/// Up to when revocations may have been lost; what has ended up to when may have been removed; and
-/// whether this is the history of the server that was looked into: of the state that the rows are
-/// read in.
+/// Up to when revocations may have been lost; what has ended up to when may have been removed; the
+/// history of the server, and the one that was looked into: of the state that the rows are read in.
 const MARKS: &str = "coalesce((SELECT value::bigint FROM meta WHERE name = 'token_fence'), 0), \
     coalesce((SELECT value::bigint FROM meta WHERE name = 'swept_to'), 0), \
-    coalesce(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = ( \
-        SELECT value FROM meta WHERE name = 'timeline'), false)";
+    substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
+    (SELECT value FROM meta WHERE name = 'timeline')";
 /// How many columns they are.
-const MARK_COLUMNS: usize = 3;
+const MARK_COLUMNS: usize = 4;
 const COLUMNS: &str = "created_at, expires_at, owner, family, version, document, group_id, digest";
 
 /// Records the end of a family, or moves it to a later time, and removes what it takes along.
@@ -226,7 +225,7 @@ impl Artifacts for PostgresStore {
 }
 
 /// What a statement is given that goes on where whoever waits for it goes away.
-type Owned = Vec<Box<dyn ToSql + Sync + Send>>;
+type Owned = Vec<Boxed>;
 
 impl PostgresStore {
     /// What a read on the primary finds, if this node is current.
@@ -242,10 +241,7 @@ impl PostgresStore {
     async fn write(&self, statement: String, values: Owned) -> Result<Vec<Row>, StoreError> {
         let store = self.0.clone();
         to_its_end(async move {
-            let values: Vec<_> = values
-                .iter()
-                .map(|value| &**value as &(dyn ToSql + Sync))
-                .collect();
+            let values: Vec<_> = values.iter().map(|value| &**value as Value<'_>).collect();
             match store.write_once(&statement, &values).await? {
                 Err(failure) if failure.may_be_repeated() => {
                     let again = store.write_once(&statement, &values).await?;
@@ -299,8 +295,9 @@ impl PostgresStore {
     /// sign of it.
     async fn look_into(&self, row: &Row) -> Result<(), Failure> {
         let fence = self.fence();
-        if !row.get::<_, bool>(2) {
-            fence.doubt();
+        let timeline: &str = row.get(2);
+        if row.get::<_, Option<&str>>(3) != Some(timeline) {
+            fence.heed(&History::Promoted(timeline.to_owned())).await;
         }
         if fence.is_doubted() {
             let session = self.0.connections().lend().await?;
@@ -328,7 +325,7 @@ impl PostgresStore {
 impl Inner {
     /// The outer error: nothing was sent.
     async fn write_once(
-        self: &Arc<Self>,
+        &self,
         statement: &str,
         values: &Values<'_>,
     ) -> Result<Result<Vec<Row>, Failure>, Failure> {

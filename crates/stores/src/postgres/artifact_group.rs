@@ -1,17 +1,14 @@
-//! What is put goes in groups, as claims do: a task takes what waits, sends one statement, and takes
-//! what has come meanwhile (S080). Who puts is answered when the commit is.
+//! What is put goes in groups, as claims do: one statement for each (S080). Who puts is answered when
+//! the commit is.
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use grantor::storage::{Artifact, ArtifactKey, StoreError};
 use tokio::sync::mpsc;
 
 use super::{
     error::{Failure, again},
+    queue::{Queued, take_in_groups},
     revision::column,
     session::Values,
     source::Source,
@@ -25,8 +22,6 @@ use crate::{
 const GROUP: usize = 128;
 /// Artifacts that may wait. Beyond, requests are told to come back.
 const QUEUE: usize = 4096;
-/// How long one waits for groups before it.
-const QUEUED_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Answers the keys of the rows that were written: not those under which one is that has not expired.
 const INSERT: &str = "INSERT INTO artifact \
@@ -64,7 +59,8 @@ impl Puts {
     /// Starts the task.
     pub(super) fn start(cached: Arc<Cached<Source>>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(run(cached, queue));
+        let group = move |jobs| group(cached.clone(), jobs);
+        tokio::spawn(take_in_groups(queue, GROUP, group));
         Self { jobs }
     }
 
@@ -89,19 +85,16 @@ impl Puts {
     }
 }
 
-async fn run(cached: Arc<Cached<Source>>, mut queue: mpsc::Receiver<Job>) {
-    let mut jobs = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut jobs, GROUP).await > 0 {
-        let is_late = |job: &mut Job| job.asked.elapsed() > QUEUED_WITHIN;
-        for late in jobs.extract_if(.., is_late) {
-            let error = "what was to be kept before this took too long";
-            late.end(Err(StoreError::Unavailable(error.into())));
-        }
-        // In a task of its own: a panic, which is a defect of ours, costs its group.
-        let group = tokio::spawn(group(cached.clone(), std::mem::take(&mut jobs)));
-        if group.await.is_err() {
-            tracing::error!("a panic in a group of artifacts: it is not answered");
-        }
+impl Queued for Job {
+    const NAME: &'static str = "artifacts";
+
+    fn since(&self) -> Instant {
+        self.asked
+    }
+
+    fn give_up(self) {
+        let error = "what was to be kept before this took too long";
+        self.end(Err(StoreError::Unavailable(error.into())));
     }
 }
 

@@ -15,9 +15,26 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// Longest wait after the first failure; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(200);
 /// Longest wait while the server cannot be reached: it serves within 2 s once it can.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_millis(750);
 /// Longest wait where the server has too many clients already: others have to go first.
 const LONGEST_FULL: Duration = Duration::from_secs(2);
+
+/// A pause before something is asked again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what others write or set, and whether a server is back, tells nobody"
+)]
+pub(super) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// Why a server took no connection.
+#[derive(Clone, Copy)]
+pub(super) enum Server {
+    Away,
+    /// It has too many clients already.
+    Full,
+}
 
 /// The failures of one line, until one attempt succeeds.
 #[derive(Default)]
@@ -52,13 +69,12 @@ impl Backoff {
     }
 
     /// It could not be opened.
-    pub(super) fn failed_by(&self, cause: String, is_full: bool, now: Instant) {
+    pub(super) fn failed_by(&self, cause: String, server: Server, now: Instant) {
         let mut failed = self.failed();
-        let longest = if is_full { LONGEST_FULL } else { LONGEST };
-        let ceiling = match (&*failed, is_full) {
-            (_, true) => longest,
-            (Some(failed), false) => failed.ceiling.min(longest),
-            (None, false) => FIRST,
+        let (ceiling, longest) = match (server, &*failed) {
+            (Server::Full, _) => (LONGEST_FULL, LONGEST_FULL),
+            (Server::Away, Some(failed)) => (failed.ceiling.min(LONGEST), LONGEST),
+            (Server::Away, None) => (FIRST, LONGEST),
         };
         *failed = Some(Failed {
             again_at: now + at_random(SHORTEST, ceiling),
@@ -90,11 +106,11 @@ mod tests {
             let backoff = Backoff::default();
             assert!(backoff.may_try(now).is_ok(), "the first attempt");
             for _ in 0..8 {
-                backoff.failed_by("refused".to_owned(), false, now);
+                backoff.failed_by("refused".to_owned(), Server::Away, now);
                 assert!(backoff.may_try(now + SHORTEST / 2).is_err());
                 assert!(backoff.may_try(now + LONGEST).is_ok());
             }
-            backoff.failed_by("too many clients".to_owned(), true, now);
+            backoff.failed_by("too many clients".to_owned(), Server::Full, now);
             assert!(backoff.may_try(now + LONGEST_FULL).is_ok());
             let again_at = backoff.failed().as_ref().map(|failed| failed.again_at);
             let wait = again_at.expect("it failed") - now;

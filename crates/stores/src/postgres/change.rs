@@ -54,12 +54,18 @@ impl Position {
         })
     }
 
-    /// The parameter of [`LOOK`].
-    pub(super) fn parameter(&self) -> &str {
-        &self.snapshot
+    /// How much of the server's log was on its disk.
+    pub(super) fn flushed(&self) -> i64 {
+        self.flushed
     }
 
-    /// What was visible, as `pg_snapshot` has it: everything in it was heeded.
+    /// The history of the server.
+    pub(super) fn timeline(&self) -> &str {
+        &self.timeline
+    }
+
+    /// What was visible, as `pg_snapshot` has it: everything in it was heeded. The parameter of
+    /// [`LOOK`].
     pub(super) fn snapshot(&self) -> &str {
         &self.snapshot
     }

@@ -152,5 +152,7 @@ pub(super) async fn sweep(
         WHERE at < $1 OR sequence <= (SELECT max(sequence) FROM change_record) - $2)";
     let removed = session.execute(delete, &[&end, &rows, &most]).await?;
     session.query(sweeping, &[&""]).await?;
+    let hours = "DELETE FROM change_hour WHERE last < coalesce((SELECT min(sequence) FROM change_record), last + 1)";
+    session.execute(hours, &[]).await?;
     Ok(removed)
 }

@@ -1,6 +1,5 @@
-//! Claims go in groups: a task takes what waits, sends one statement with each use once, and a look
-//! at the feed behind it in the same flight, and takes what has come meanwhile. Nothing waits for
-//! others to gather (S012): the way to the server gathers them.
+//! Claims go in groups: one statement with each use once, and a look at the feed behind it in the same
+//! flight.
 //!
 //! A claim is answered when its commit is, and when what the look has seen is heeded. Where the
 //! answer did not come, or the server shows a sign of loss, the outcome is unknown and the claim is
@@ -24,10 +23,11 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     Options,
-    change::{self, LOOK, Seen},
+    change::{self, History, LOOK, Seen},
     claim_row::{self, Name, Short},
     error::{Failure, again, because},
     held::{Held, Room},
+    queue::{Queued, take_in_groups},
     session::{Session, Values},
     source::Source,
 };
@@ -44,11 +44,9 @@ const QUEUE: usize = 8192;
 /// How often a claim goes to another group because a request before it in the same group was
 /// refused.
 const MOST_GROUPS: u8 = 3;
-/// How long a claim waits for groups before it. Behind it, whoever asked is told to come back.
-const QUEUED_WITHIN: Duration = Duration::from_millis(1_500);
 /// How long a group waits for a connection, which is opened all the same for the next one.
 const CONNECTED_WITHIN: Duration = Duration::from_millis(500);
-/// How long a failure tells that the next claim will fail too, where none succeeds.
+/// For how long after a failed claim this node calls itself not ready, unless one succeeds.
 const FAILURE_TELLS: Duration = Duration::from_secs(5);
 /// How long it is tried to send a group's claims one by one, where it was not taken as a whole.
 const ONE_BY_ONE: Duration = Duration::from_millis(1_500);
@@ -86,7 +84,7 @@ impl Sent {
         recent.map(|(_, cause)| cause.clone())
     }
 
-    fn has_failed(&self, error: &StoreError) {
+    fn note_failure(&self, error: &StoreError) {
         let cause = because(error);
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {
@@ -95,7 +93,7 @@ impl Sent {
         *failed = Some((Instant::now(), cause));
     }
 
-    fn has_succeeded(&self) {
+    fn note_success(&self) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.take().is_some() {
             tracing::info!("claims succeed again");
@@ -114,7 +112,9 @@ impl Claims {
             again: jobs.downgrade(),
             sent: sent.clone(),
         };
-        tokio::spawn(run(Arc::new(desk), queue));
+        let desk = Arc::new(desk);
+        let group = move |jobs| desk.clone().group(jobs);
+        tokio::spawn(take_in_groups(queue, GROUP, group));
         Self {
             jobs,
             held: Arc::default(),
@@ -191,11 +191,32 @@ impl Job {
     }
 }
 
+impl Queued for Job {
+    const NAME: &'static str = "claims";
+
+    fn since(&self) -> Instant {
+        self.asked
+    }
+
+    fn give_up(self) {
+        self.end(Err(unavailable("the claims before this one took too long")));
+    }
+}
+
 /// A claim in a group, and those that came behind it and have a use in common with it.
 struct Entry {
     job: Job,
     /// Each with the use.
     followers: Vec<(Job, ReplayKey)>,
+}
+
+/// How the uses of a group are recorded.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Each request has one.
+    Single,
+    /// Those of a request all, or none.
+    AllOrNone,
 }
 
 /// What the task and its flights share.
@@ -206,23 +227,8 @@ struct Desk {
     sent: Arc<Sent>,
 }
 
-async fn run(desk: Arc<Desk>, mut queue: mpsc::Receiver<Job>) {
-    let mut jobs = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut jobs, GROUP).await > 0 {
-        let is_late = |job: &mut Job| job.asked.elapsed() > QUEUED_WITHIN;
-        for late in jobs.extract_if(.., is_late) {
-            late.end(Err(unavailable("the claims before this one took too long")));
-        }
-        // In a task of its own: a panic, which is a defect of ours, costs its group.
-        let group = tokio::spawn(desk.clone().group(entries(jobs.drain(..))));
-        if group.await.is_err() {
-            tracing::error!("a panic in a group of claims: it is not answered");
-        }
-    }
-}
-
 /// Each use once: what comes behind with one of them waits for the first.
-fn entries(jobs: impl Iterator<Item = Job>) -> Vec<Entry> {
+fn entries(jobs: Vec<Job>) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut of: HashMap<Short, usize> = HashMap::new();
     for job in jobs {
@@ -245,8 +251,9 @@ fn entries(jobs: impl Iterator<Item = Job>) -> Vec<Entry> {
 
 impl Desk {
     /// Decides a group: requests with one use by one statement, those with several by another.
-    async fn group(self: Arc<Self>, entries: Vec<Entry>) {
-        let session = match self.clone().session_in_time().await {
+    async fn group(self: Arc<Self>, jobs: Vec<Job>) {
+        let entries = entries(jobs);
+        let session = match self.session_in_time().await {
             Ok(session) => session,
             Err(error) => return self.fail(entries, error),
         };
@@ -256,34 +263,35 @@ impl Desk {
         // One flight.
         tokio::join!(
             biased;
-            self.clone().part(&session, INSERT, single),
-            self.clone().part(&session, INSERT_ALL_OR_NONE, several),
+            self.part(&session, Way::Single, single),
+            self.part(&session, Way::AllOrNone, several),
         );
     }
 
-    async fn part(self: Arc<Self>, session: &Arc<Session>, sql: &str, entries: Vec<Entry>) {
+    async fn part(self: &Arc<Self>, session: &Arc<Session>, way: Way, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
         }
-        match self.claim(session, sql, &entries).await {
+        match self.claim(session, way, &entries).await {
             Ok(fresh) => self.sort_out(session, entries, &fresh),
             Err(Refusal::OfAll(error)) => self.fail(entries, error),
-            Err(Refusal::ForOthers) => self.one_by_one(session, sql, entries).await,
+            Err(Refusal::ForOthers) => self.one_by_one(session, way, entries).await,
         }
     }
 
     /// None of them could be sent, or none was done.
     fn fail(&self, entries: Vec<Entry>, error: StoreError) {
-        self.sent.has_failed(&error);
+        self.sent.note_failure(&error);
         self.end_all(entries, Arc::new(error));
     }
 
     /// As [`Desk::session`], soon. Where one has to be opened, that goes on for the groups behind.
-    async fn session_in_time(self: Arc<Self>) -> Result<Arc<Session>, StoreError> {
+    async fn session_in_time(self: &Arc<Self>) -> Result<Arc<Session>, StoreError> {
         if self.cached.source().connections.claims.is_open() {
             return self.session().await.map_err(StoreError::from);
         }
-        let opening = tokio::spawn(async move { self.session().await });
+        let desk = self.clone();
+        let opening = tokio::spawn(async move { desk.session().await });
         match timeout(CONNECTED_WITHIN, opening).await {
             Ok(Ok(opened)) => opened.map_err(StoreError::from),
             Ok(Err(_)) | Err(_) => Err(unavailable("no connection for claims in time")),
@@ -300,7 +308,7 @@ impl Desk {
 
     /// Each alone: one whose use another transaction holds costs the others half a second, and not
     /// their answer.
-    async fn one_by_one(self: Arc<Self>, session: &Arc<Session>, sql: &str, entries: Vec<Entry>) {
+    async fn one_by_one(self: &Arc<Self>, session: &Arc<Session>, way: Way, entries: Vec<Entry>) {
         let begun = Instant::now();
         let (count, mut is_any_done) = (entries.len(), false);
         for entry in entries {
@@ -310,10 +318,10 @@ impl Desk {
                 self.end_all(alone, Arc::new(error));
                 continue;
             }
-            match self.claim(session, sql, &alone).await {
+            match self.claim(session, way, &alone).await {
                 Ok(fresh) => {
                     is_any_done = true;
-                    self.clone().sort_out(session, alone, &fresh);
+                    self.sort_out(session, alone, &fresh);
                 }
                 Err(Refusal::OfAll(error)) => self.end_all(alone, Arc::new(error)),
                 Err(Refusal::ForOthers) => {
@@ -324,7 +332,7 @@ impl Desk {
         }
         if count > 1 && !is_any_done {
             self.sent
-                .has_failed(&unavailable("another transaction holds all of them"));
+                .note_failure(&unavailable("another transaction holds all of them"));
         }
     }
 
@@ -333,7 +341,7 @@ impl Desk {
     async fn claim(
         &self,
         session: &Session,
-        sql: &str,
+        way: Way,
         entries: &[Entry],
     ) -> Result<HashSet<Short>, Refusal> {
         let Columns {
@@ -346,12 +354,12 @@ impl Desk {
         self.sent.claims.fetch_add(claims, Ordering::Relaxed);
         self.sent.groups.fetch_add(1, Ordering::Relaxed);
         let values: [&(dyn ToSql + Sync); 4] = [&issuers, &names, &untils, &requests];
-        let values = match sql {
-            INSERT => &values[..3],
-            _ => &values,
+        let (sql, values) = match way {
+            Way::Single => (INSERT, &values[..3]),
+            Way::AllOrNone => (INSERT_ALL_OR_NONE, &values[..]),
         };
         let rows = self.fly(session, sql, values).await?;
-        self.sent.has_succeeded();
+        self.sent.note_success();
         let short = |row: &Row| Short {
             issuer: row.get(0),
             name: row.get(1),
@@ -371,8 +379,8 @@ impl Desk {
         // Nothing is sent yet that writes.
         let (write, look) = prepared.await.map_err(Refusal::before)?;
         let position = self.cached.position();
-        let (epoch, horizon) = (source.connections.epoch(), position.parameter());
-        let since: &Values<'_> = &[&horizon];
+        let (epoch, snapshot) = (source.connections.epoch(), position.snapshot());
+        let since: &Values<'_> = &[&snapshot];
         let began = Instant::now();
         let (written, looked) = tokio::join!(
             biased;
@@ -388,6 +396,9 @@ impl Desk {
         let looked = looked.map_err(|failure| unknown(failure.into()))?;
         let seen = change::read(&looked, &position, epoch);
         let Seen { look, history } = seen.map_err(|failure| unknown(failure.into()))?;
+        if history == History::Same && !written.is_empty() {
+            source.fence.note_confirmed(&position);
+        }
         source.fence.heed(&history).await;
         if look.news == News::Everything {
             let reloaded = source.fence.reload(session).await;
@@ -408,7 +419,7 @@ impl Desk {
 
     /// Answers those whose uses are all fresh, and looks into the others.
     fn sort_out(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         session: &Arc<Session>,
         entries: Vec<Entry>,
         fresh: &HashSet<Short>,
@@ -422,8 +433,8 @@ impl Desk {
         }
         if !used.is_empty() {
             // The next group need not wait for it.
-            let session = session.clone();
-            tokio::spawn(async move { self.look_into(&session, used).await });
+            let (desk, session) = (self.clone(), session.clone());
+            tokio::spawn(async move { desk.look_into(&session, used).await });
         }
     }
 

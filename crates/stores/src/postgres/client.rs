@@ -15,9 +15,9 @@ use super::{
     PostgresStore,
     error::Failure,
     permission,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored},
     revision,
-    search::{Search, value},
+    search::{Search, boxed},
     session::{Session, Values},
     trust,
 };
@@ -117,10 +117,6 @@ fn first_of(found: Vec<(i64, ClientId)>, limit: usize) -> Vec<ClientId> {
 }
 
 impl Stored for Client {
-    async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
-        Self::insert_all(std::slice::from_ref(self), changing).await
-    }
-
     async fn insert_all(clients: &[Self], changing: &Changing) -> Result<(), Failure> {
         let ids: Vec<_> = clients.iter().map(|client| client.id().as_str()).collect();
         let metadata = clients
@@ -149,7 +145,7 @@ impl Stored for Client {
         }
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let Secrets {
             kinds,
             values,
@@ -159,22 +155,16 @@ impl Stored for Client {
         let (metadata, keys) = (form::document(self.metadata()), keys(self));
         let (number, version) = revision::columns(self.revision());
         let id = self.id().as_str();
-        changing
-            .session()
-            .query(
-                UPDATE,
-                &[
-                    &id, &number, &version, &metadata, &keys, &kinds, &values, &ends,
-                ],
-            )
-            .await?;
-        Ok(())
+        let columns: &Values<'_> = &[
+            &id, &number, &version, &metadata, &keys, &kinds, &values, &ends,
+        ];
+        let row = changing.session().query_one(UPDATE, columns).await?;
+        Ok(row.get::<_, i64>(0).unsigned_abs())
     }
 
-    async fn delete(changing: &Changing, id: &ClientId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &ClientId) -> Result<u64, Failure> {
         let delete = "DELETE FROM party WHERE name = $1 AND kind = 'client'";
-        let deleted = changing.session().execute(delete, &[&id.as_str()]).await?;
-        expect_row(deleted, "client")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(
@@ -233,7 +223,7 @@ const UPDATE: &str = "WITH changed AS ( \
             AS secret (kind, value, expires_at, position) \
         ON CONFLICT (client, position) DO UPDATE \
         SET kind = excluded.kind, value = excluded.value, expires_at = excluded.expires_at \
-    ) SELECT 1";
+    ) SELECT count(*) FROM changed";
 /// In one statement, so that the parts of a client belong together: a row for each secret, or one
 /// row without.
 const FIND: &str = "SELECT id, metadata, keys, number, version, secret.kind, value, expires_at \
@@ -266,18 +256,6 @@ impl Secrets {
         }
         secrets
     }
-}
-
-/// The client of this name. Its number is no shorter way here.
-pub(super) async fn find(
-    session: &Session,
-    master_key: &MasterKey,
-    id: &str,
-    _: i64,
-) -> Result<Option<Arc<Client>>, Failure> {
-    let rows = session.query(FIND, &[&[id].as_slice()]).await?;
-    let found = (!rows.is_empty()).then(|| client(&rows, master_key));
-    Ok(found.transpose()?.map(Arc::new))
 }
 
 /// A client of its rows.
@@ -331,7 +309,7 @@ fn search(filter: &ClientFilter) -> Search {
         None => {}
     }
     if let Some(manager) = &filter.managed_by {
-        let manager = value(manager.to_string());
+        let manager = boxed(manager.to_string());
         search.enter(NAME, "client.managed_by = ?", [manager]);
     }
     let consent = filter.consent.as_ref().map(word);
@@ -345,22 +323,22 @@ fn search(filter: &ClientFilter) -> Search {
     ] {
         let Some(wanted) = wanted else { continue };
         match wanted == usual {
-            true => search.want(&format!("{column} = ?"), [value(wanted)]),
+            true => search.want(&format!("{column} = ?"), [boxed(wanted)]),
             false => {
                 let condition = format!("{column} = ? AND {column} <> '{usual}'");
-                search.enter(NAME, &condition, [value(wanted)]);
+                search.enter(NAME, &condition, [boxed(wanted)]);
             }
         }
     }
     if let Some(scope) = &filter.scope {
         let has = "strpos(' ' || client.scope || ' ', ?) > 0";
-        search.want(has, [value(format!(" {scope} "))]);
+        search.want(has, [boxed(format!(" {scope} "))]);
     }
     search.want_part(filter.q.as_ref(), TEXTS);
     search.by_text(filter.q.as_ref(), TEXTS, "client.number % 1024 = 0");
     if let Some(before) = filter.ends_before.map(UnixTime::millis) {
-        search.want(HAS_END, [value(before)]);
-        search.by_names(ENDS, [value(before), value(before)]);
+        search.want(HAS_END, [boxed(before)]);
+        search.by_names(ENDS, [boxed(before), boxed(before)]);
     }
     search
 }

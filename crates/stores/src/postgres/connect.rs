@@ -54,6 +54,9 @@ const SETTINGS: &str = "-c lock_timeout=500 -c idle_in_transaction_session_timeo
 const HAS_TRANSACTION_TIMEOUT: i32 = 170_000;
 /// Longer than any transaction of ours.
 const TRANSACTION_TIMEOUT: &str = "SET transaction_timeout = '120s'";
+/// A statement that is not waited for any more ends soon. Where the server's system cannot tell that
+/// a connection is closed, it refuses this.
+const CHECK_CONNECTION: &str = "SET client_connection_check_interval = '2s'";
 
 /// Opens connections to one server.
 pub(super) struct Connector {
@@ -129,12 +132,16 @@ impl Connector {
         let opened = async {
             let (session, mark) = self.open(limit).await?;
             let found = start_check::check_all(&session, self.target.durability, &mark).await?;
-            let unfit = finding::at(Level::Refused, found.findings);
+            let unfit = finding::at(Level::Refused, &found.findings);
             if !unfit.is_empty() {
                 return Err(Failure::unavailable(Unfits(unfit)));
             }
-            if found.version >= HAS_TRANSACTION_TIMEOUT {
+            if found.version >= Some(HAS_TRANSACTION_TIMEOUT) {
                 session.batch(TRANSACTION_TIMEOUT).await?;
+            }
+            match session.batch(CHECK_CONNECTION).await {
+                Ok(()) | Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure),
             }
             Ok(session)
         };
@@ -378,7 +385,7 @@ fn check(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What is done of TLS.
+/// What the URL may not choose about TLS.
 const NO_CHOICE: &str = "beyond this machine the connection is always by TLS, with the server's name verified (as verify-full); leave `sslmode` out, \
     and name the roots with [database] ca_file, if they are not the system's";
 

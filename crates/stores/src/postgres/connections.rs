@@ -1,4 +1,4 @@
-//! Who has which connection. There are never more than were chosen, whatever the load: one carries
+//! Who has which connection. This process never holds more than were chosen, whatever the load: one carries
 //! claims, one looks at the feed, one writes decisions, one reads, and the others are lent for one
 //! change at a time.
 
@@ -12,10 +12,13 @@ use std::{
 };
 
 use grantor::storage::StoreError;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{
-    backoff::Backoff,
+    backoff::{Backoff, Server},
     connect::Connector,
     error::{Failure, because, has_no_room},
     session::{Failures, Session},
@@ -24,11 +27,11 @@ use super::{
 /// Longest wait for a lent connection.
 const LENT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a look may take.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// How long any other statement may take.
-const STATEMENT: Duration = Duration::from_secs(2);
+const STATEMENT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a statement may take for which nobody waits.
-const UNHURRIED: Duration = Duration::from_secs(30);
+const RECORD_WITHIN: Duration = Duration::from_secs(30);
 
 /// The connections of a process.
 pub(super) struct Connections {
@@ -51,13 +54,13 @@ impl Connections {
     pub(super) fn new(connector: Connector, most: u8) -> Self {
         let connector = Arc::new(connector);
         let epoch = Arc::<AtomicU64>::default();
-        let line = |limit, part| Line::new(connector.clone(), limit, epoch.clone(), part);
+        let line = |limit, role| Line::new(connector.clone(), limit, epoch.clone(), role);
         let shared = 4_u8;
         Self {
-            claims: line(STATEMENT, Part::Leads),
-            looks: line(LOOK, Part::Leads),
-            records: line(UNHURRIED, Part::Writes),
-            reads: (most > shared).then(|| line(STATEMENT, Part::Follows)),
+            claims: line(STATEMENT_WITHIN, Role::Leads),
+            looks: line(LOOK_WITHIN, Role::Leads),
+            records: line(RECORD_WITHIN, Role::Writes),
+            reads: (most > shared).then(|| line(STATEMENT_WITHIN, Role::Follows)),
             changes: Pool::new(
                 connector.clone(),
                 usize::from(most.saturating_sub(shared)).max(1),
@@ -87,6 +90,12 @@ impl Connections {
     /// The same for lists and whatever else may wait: one at a time, so that what tokens need finds a
     /// connection.
     pub(super) async fn lend_in_turn(&self) -> Result<Lent, Failure> {
+        let lent = timeout(LENT_WITHIN, self.lend_unhurried()).await;
+        lent.unwrap_or_else(|_| Err(Failure::unavailable("all connections are busy")))
+    }
+
+    /// The same for what nobody waits for, however long its turn takes to come.
+    pub(super) async fn lend_unhurried(&self) -> Result<Lent, Failure> {
         self.lend_behind(&self.turn).await
     }
 
@@ -153,13 +162,13 @@ pub(super) struct Line {
     backoff: Backoff,
     /// How many were opened by those that lead.
     epoch: Arc<AtomicU64>,
-    part: Part,
+    role: Role,
 }
 
 /// What a line has to do with a new connection of claims or looks: the server that it leads to may
 /// be another one. One that was the primary before goes on answering reads, of what was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum Role {
     /// A new one counts. What it writes shows whether its server still is the primary.
     Leads,
     /// The same, and nothing rests on it.
@@ -169,20 +178,20 @@ enum Part {
 }
 
 impl Line {
-    fn new(connector: Arc<Connector>, limit: Duration, epoch: Arc<AtomicU64>, part: Part) -> Self {
+    fn new(connector: Arc<Connector>, limit: Duration, epoch: Arc<AtomicU64>, role: Role) -> Self {
         Self {
             connector,
             limit,
             session: Mutex::default(),
             backoff: Backoff::default(),
             epoch,
-            part,
+            role,
         }
     }
 
     /// Whether a session of this epoch is of use now.
     fn is_of_use(&self, session: &Session, epoch: u64) -> bool {
-        let is_outdated = self.part == Part::Follows && epoch != self.epoch.load(Ordering::Acquire);
+        let is_outdated = self.role == Role::Follows && epoch != self.epoch.load(Ordering::Acquire);
         !session.has_ended() && !is_outdated
     }
 
@@ -202,7 +211,7 @@ impl Line {
         // Of before: where another line opens one meanwhile, this one is opened again.
         let epoch = self.epoch.load(Ordering::Acquire);
         let opened = Arc::new(connect(&self.connector, self.limit, &self.backoff).await?);
-        if self.part == Part::Leads {
+        if self.role == Role::Leads {
             self.epoch.fetch_add(1, Ordering::AcqRel);
         }
         *session = Some((opened.clone(), epoch));
@@ -232,11 +241,14 @@ async fn connect(
             Ok(session)
         }
         Err(failure) => {
-            let is_full = has_no_room(failure.code());
+            let server = match has_no_room(failure.code()) {
+                true => Server::Full,
+                false => Server::Away,
+            };
             let error = StoreError::from(failure);
             let cause =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), because);
-            backoff.failed_by(cause, is_full, Instant::now());
+            backoff.failed_by(cause, server, Instant::now());
             Err(error.into())
         }
     }
@@ -266,7 +278,7 @@ impl Pool {
     }
 
     async fn lend(&self) -> Result<Lent, Failure> {
-        let place = tokio::time::timeout(LENT_WITHIN, self.places.clone().acquire_owned());
+        let place = timeout(LENT_WITHIN, self.places.clone().acquire_owned());
         let Ok(Ok(place)) = place.await else {
             return Err(Failure::unavailable("all connections are busy"));
         };
@@ -278,7 +290,7 @@ impl Pool {
         };
         let session = match free {
             Some((session, _)) => session,
-            None => connect(&self.connector, STATEMENT, &self.backoff).await?,
+            None => connect(&self.connector, STATEMENT_WITHIN, &self.backoff).await?,
         };
         Ok(Lent {
             session: Some((session, epoch)),
@@ -339,17 +351,17 @@ mod tests {
             let target = Target::new("postgres://a@127.0.0.1/b", Durability::Local);
             let connections = Connections::new(Connector::new(&target).expect("a target"), most);
             let parts = [
-                connections.claims.part,
-                connections.looks.part,
-                connections.records.part,
+                connections.claims.role,
+                connections.looks.role,
+                connections.records.role,
             ];
-            assert_eq!(parts, [Part::Leads, Part::Leads, Part::Writes], "{most}");
+            assert_eq!(parts, [Role::Leads, Role::Leads, Role::Writes], "{most}");
             // With few connections, reads go over that of looks.
             let reads = match most {
-                4 => Part::Leads,
-                _ => Part::Follows,
+                4 => Role::Leads,
+                _ => Role::Follows,
             };
-            assert_eq!(connections.reads().part, reads, "{most}");
+            assert_eq!(connections.reads().role, reads, "{most}");
             for line in [&connections.claims, connections.reads()] {
                 assert!(Arc::ptr_eq(&line.epoch, &connections.changes.epoch));
             }

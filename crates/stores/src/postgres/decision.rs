@@ -24,14 +24,15 @@ use grantor::{
     types::{ClientId, Name, Rule, SubjectId},
 };
 use tokio::{sync::Notify, time::timeout};
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::Row;
 
 use super::{
     Options, PostgresStore,
+    backoff::pause,
     error::Failure,
-    log::{Query, Value, value},
+    log::{Query, value},
     permission_use::{self, Uses},
-    session::Session,
+    session::{Session, Value},
     source::Source,
     statistics,
 };
@@ -158,7 +159,7 @@ impl Writing {
             match written {
                 _ if is_over && is_done => return,
                 Err(_) if is_over => return self.end(),
-                Err(_) => pause().await,
+                Err(_) => pause(PAUSE).await,
                 Ok(()) => {}
             }
         }
@@ -209,14 +210,6 @@ impl Writing {
         self.taking.recorded(0);
         Ok(())
     }
-}
-
-async fn pause() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "nothing tells that a server can be written to again"
-    )]
-    tokio::time::sleep(PAUSE).await;
 }
 
 /// Without a wait for the disk. Where decisions are written, behind the lock that makes their numbers
@@ -446,10 +439,7 @@ async fn groups(
     let (most, limit) = (i64::from(GROUPED), i64::from(limit));
     let (select, values) = query.statement(select, &[&LOOKED, &most, &limit]);
     let rows = match session.query(&select, &values).await {
-        // As for pages.
-        Err(failure) if failure.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => {
-            Vec::new()
-        }
+        Err(failure) if failure.is_of_text() => Vec::new(),
         rows => rows?,
     };
     let mut found = RefusalGroups::default();

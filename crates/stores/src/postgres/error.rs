@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::form::Unreadable;
 
-/// Why something else than the server failed: a text, or an error of the connection.
+/// What caused a failure: a text, or an error of the connection.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of this module on its way to a [`StoreError`].
@@ -52,6 +52,12 @@ impl Failure {
         self.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
     }
 
+    /// Whether a text was sent that no database keeps: one with a NUL in it. A filter that has one finds
+    /// nothing.
+    pub(super) fn is_of_text(&self) -> bool {
+        self.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE)
+    }
+
     /// Whether the server took it back because of others, and may take it now.
     pub(super) fn may_be_repeated(&self) -> bool {
         let again = [
@@ -79,6 +85,8 @@ fn ends_session(error: &tokio_postgres::Error) -> bool {
     text.starts_with("08")
         || text.starts_with("57P")
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+        // "cached plan must not change result type"
+        || *code == SqlState::FEATURE_NOT_SUPPORTED
 }
 
 impl From<tokio_postgres::Error> for Failure {

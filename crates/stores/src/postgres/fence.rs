@@ -15,7 +15,11 @@ use grantor::{
 };
 
 use super::{
-    Durability, Options, PostgresStore, change::History, error::Failure, meta, session::Session,
+    Durability, Options, PostgresStore,
+    change::{History, Position},
+    error::Failure,
+    meta,
+    session::Session,
 };
 
 /// Under which name it is kept that commits were let go without a standby.
@@ -31,12 +35,20 @@ const RAISE: &str = "WITH told AS (INSERT INTO change (resource) VALUES ('everyt
     ON CONFLICT (name) DO UPDATE SET value = greatest(meta.value::bigint, excluded.value::bigint)::text \
     RETURNING name, value::bigint, pg_current_xact_id()::text";
 
-/// The server as it is, and as it was recorded.
+/// The server as it is, and as it was recorded; and up to where its log is that of the server before:
+/// what was replayed when it was promoted. One that was started again since tells no more than where
+/// its log ends.
 const SERVER: &str = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || \
         (SELECT oid FROM pg_database WHERE datname = current_database()), \
     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
     (SELECT value FROM meta WHERE name = 'system'), (SELECT value FROM meta WHERE name = 'timeline'), \
-    EXISTS (SELECT FROM meta WHERE name = 'unreplicated')";
+    EXISTS (SELECT FROM meta WHERE name = 'unreplicated'), \
+    (coalesce(pg_last_wal_replay_lsn(), pg_current_wal_flush_lsn()) - '0/0')::bigint";
+
+/// What is noted by numbers of transactions that this server has not come to: they are another's.
+const FORGET_NUMBERS: &str = "DELETE FROM change WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()); \
+    DELETE FROM meta WHERE name = 'pruned' \
+        AND value::numeric > pg_snapshot_xmax(pg_current_snapshot())::text::numeric";
 
 /// The times in force, in milliseconds since 1970, read without a lock; 0 is none. All only grow
 /// but `swept_to`, which a clock that is found to have been ahead sets back.
@@ -93,6 +105,8 @@ pub(super) struct Fence {
     is_unreplicated_told: AtomicBool,
     /// The server that this node has seen last.
     known: tokio::sync::Mutex<Option<Server>>,
+    /// How much of its log this node knows to be confirmed: each server that follows has to have it.
+    confirmed: AtomicI64,
     durability: Durability,
     leeway: Duration,
     clock: Arc<dyn Clock>,
@@ -122,6 +136,7 @@ impl Fence {
             unreplicated: AtomicBool::new(false),
             is_unreplicated_told: AtomicBool::new(false),
             known: tokio::sync::Mutex::default(),
+            confirmed: AtomicI64::new(0),
             durability,
             leeway: options.leeway,
             clock: options.clock.clone(),
@@ -165,7 +180,7 @@ impl Fence {
     }
 
     /// A sign of loss was seen: nothing is answered as fresh before [`Fence::settle`].
-    pub(super) fn doubt(&self) {
+    fn doubt(&self) {
         self.signs.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -191,7 +206,7 @@ impl Fence {
     }
 
     /// Commits were let go without a standby: the next server may lack them.
-    pub(super) async fn is_unreplicated(&self, session: &Session) -> Result<(), Failure> {
+    pub(super) async fn note_unreplicated(&self, session: &Session) -> Result<(), Failure> {
         if self.durability == Durability::Local {
             return Ok(());
         }
@@ -201,6 +216,16 @@ impl Fence {
             self.is_unreplicated_told.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// A commit was confirmed that was sent after this position was read, at the same server: what the
+    /// log had then is confirmed, too. While a sign of loss is looked into, that may be the server that
+    /// is asked about.
+    pub(super) fn note_confirmed(&self, position: &Position) {
+        if !self.is_doubted() {
+            let flushed = position.flushed();
+            self.confirmed.fetch_max(flushed, Ordering::AcqRel);
+        }
     }
 
     /// Looks into the signs of loss that were seen, and raises the fence if it was one.
@@ -227,14 +252,19 @@ impl Fence {
         let recorded = row.get::<_, Option<String>>(2).zip(row.get(3));
         let recorded = recorded.map(|(system, timeline)| Server { system, timeline });
         let is_unreplicated = self.unreplicated.load(Ordering::Acquire);
+        let lacks_confirmed = row.get::<_, i64>(5) < self.confirmed.load(Ordering::Acquire);
+        let unknown_to_others = is_unreplicated || lacks_confirmed;
         let loses = Loses {
-            by_promotion: self.durability == Durability::Local || is_unreplicated || row.get(4),
-            unknown_to_others: is_unreplicated,
+            by_promotion: self.durability == Durability::Local || row.get(4) || unknown_to_others,
+            unknown_to_others,
             is_doubted: self.is_doubted(),
         };
         let verdict = loses.verdict(&found, recorded.as_ref(), known.as_ref());
+        if recorded.is_some_and(|recorded| recorded.system != found.system) {
+            session.batch(FORGET_NUMBERS).await?;
+        }
         if verdict == Verdict::Lost {
-            let fence = self.raise_all(session).await?;
+            let (fence, _) = self.raise_all(session).await?;
             tracing::warn!(
                 system = found.system,
                 timeline = found.timeline,
@@ -250,16 +280,19 @@ impl Fence {
             self.unreplicated.store(false, Ordering::Release);
             self.is_unreplicated_told.store(false, Ordering::Release);
         }
+        if verdict != Verdict::Same || known.as_ref() != Some(&found) {
+            self.confirmed.store(0, Ordering::Release);
+        }
         // Another node may have raised it.
         self.reload(session).await?;
         *known = Some(found);
         Ok(())
     }
 
-    /// Uses and revocations were lost before now.
-    async fn raise_all(&self, session: &Session) -> Result<UnixTime, Failure> {
+    /// Uses and revocations were lost before now. Answers the fence, and the transaction.
+    async fn raise_all(&self, session: &Session) -> Result<(UnixTime, String), Failure> {
         let marks = [("fence", self.leeway), ("token_fence", Duration::ZERO)];
-        self.raise(session, &marks).await.map(|(fence, _)| fence)
+        self.raise(session, &marks).await
     }
 
     /// Raises these marks to now and so much more. Answers the first, and the transaction.
@@ -292,8 +325,8 @@ impl Fence {
         self.clock.now().millis() - SystemClock.now().millis()
     }
 
-    /// What ended before `now` is removed, in the open transaction.
-    pub(super) async fn removes(&self, session: &Session, now: UnixTime) -> Result<(), Failure> {
+    /// Notes, in the open transaction, that what ended before `now` is removed.
+    pub(super) async fn note_swept(&self, session: &Session, now: UnixTime) -> Result<(), Failure> {
         self.marks
             .swept_to
             .fetch_max(now.millis(), Ordering::AcqRel);
@@ -334,7 +367,7 @@ impl Fence {
 /// In which cases committed writes are lost.
 #[derive(Clone, Copy)]
 struct Loses {
-    /// A standby may lack what was committed before it was promoted.
+    /// The server that was promoted may lack what was committed before.
     by_promotion: bool,
     /// Only this node knows that it may.
     unknown_to_others: bool,
@@ -372,19 +405,19 @@ impl Loses {
 }
 
 impl PostgresStore {
-    /// Refuses every assertion that may have been issued before now: where the operator knows that
-    /// claims were lost, as with a disk that was restored while no node ran. Answers the fence, when
-    /// every live node has heard of it, or after two seconds.
+    /// Refuses every assertion that may have been issued before now, and every token whose revocation
+    /// may be gone: where the operator knows that claims were lost, as after a restore. Answers the
+    /// fence, when every live node has heard of it, or after two seconds.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn raise_fence(&self) -> Result<UnixTime, StoreError> {
         let fence = &self.0.source().fence;
         let session = self.0.connections().lend().await?;
-        let raised = fence.raise(&session, &[("fence", fence.leeway)]).await;
+        let raised = fence.raise_all(&session).await;
         let (raised, transaction) = raised.map_err(Failure::of_commit)?;
         session.give_back();
-        self.0.is_heeded(Some(transaction)).await;
+        self.0.wait_until_heeded(Some(transaction)).await;
         Ok(raised)
     }
 }

@@ -61,11 +61,9 @@ impl fmt::Display for Unfits {
 }
 
 /// Those of this level.
-pub(super) fn at(level: Level, findings: Vec<Finding>) -> Vec<Unfit> {
-    let here = findings
-        .into_iter()
-        .filter(|finding| finding.level == level);
-    here.map(Unfit).collect()
+pub(super) fn at(level: Level, findings: &[Finding]) -> Vec<Unfit> {
+    let here = findings.iter().filter(|finding| finding.level == level);
+    here.cloned().map(Unfit).collect()
 }
 
 /// One that is kept or refused.

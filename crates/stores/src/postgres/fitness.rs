@@ -6,11 +6,13 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use grantor::storage::StoreError;
 use tokio_postgres::Row;
 
 use super::{
     Durability, Inner, Options, agreement,
+    backoff::pause,
     connect::Mark,
     error::Failure,
     finding::{Level, Unfit, Unfits, at},
@@ -19,7 +21,8 @@ use super::{
     start_check::{check_all, privileges, tables},
 };
 
-/// How often a running node asks, at the least, where the last answer was bad: the node serves again soon after it is repaired.
+/// Pause between two checks while the last one found something wrong: the node serves again soon after
+/// it is repaired.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// To be returned by the statement of a proof, for [`Fitness::proven`]: the standbys that its commit
@@ -33,8 +36,18 @@ pub(super) struct Fitness {
     durability: Durability,
     /// As `meta` has to have them.
     windows: Option<String>,
-    checked: Mutex<Vec<String>>,
-    proven: Mutex<Option<String>>,
+    faults: Mutex<Faults>,
+    /// All faults in one line, for requests: read without a lock.
+    unfit: ArcSwapOption<String>,
+}
+
+/// What is not as it has to be.
+#[derive(Default)]
+struct Faults {
+    /// By the last check.
+    checked: Vec<String>,
+    /// By the last proof.
+    proven: Option<String>,
 }
 
 impl Fitness {
@@ -43,15 +56,24 @@ impl Fitness {
         Self {
             durability,
             windows: options.windows.as_ref().map(agreement::text),
-            checked: Mutex::default(),
-            proven: Mutex::default(),
+            faults: Mutex::default(),
+            unfit: ArcSwapOption::empty(),
         }
     }
 
     /// What the last check has found.
     pub(super) fn set(&self, unfit: &[Unfit]) {
         let lines = unfit.iter().map(ToString::to_string).collect();
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+        self.note(|faults| faults.checked = lines);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Faults)) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut faults);
+        let lines = faults.checked.iter().chain(&faults.proven);
+        let lines: Vec<&str> = lines.map(String::as_str).collect();
+        let unfit = (!lines.is_empty()).then(|| Arc::new(lines.join(" | ")));
+        self.unfit.store(unfit);
     }
 
     /// Whether what a proof has returned tells that commits are let go without a standby.
@@ -72,10 +94,7 @@ impl Fitness {
             Level::Refused => Some(Unfit(clock).to_string()),
             _ => self.verdict_of(&standbys, &commit, oldest.as_deref(), windows.as_deref()),
         };
-        self.proven
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&verdict);
+        self.note(|faults| faults.proven.clone_from(&verdict));
         verdict.map_or(Ok(()), |line| Err(StoreError::Unavailable(line.into())))
     }
 
@@ -119,20 +138,9 @@ impl Fitness {
     /// # Errors
     /// Unavailable: each reason.
     pub(super) fn verdict(&self) -> Result<(), StoreError> {
-        let mut lines = self
-            .checked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        lines.extend(
-            self.proven
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        );
-        match lines.as_slice() {
-            [] => Ok(()),
-            lines => Err(StoreError::Unavailable(lines.join(" | ").into())),
+        match &*self.unfit.load() {
+            None => Ok(()),
+            Some(unfit) => Err(StoreError::Unavailable(unfit.as_str().into())),
         }
     }
 }
@@ -151,7 +159,7 @@ pub(super) fn start(store: &Arc<Inner>) {
 async fn watch(store: Weak<Inner>, failures: Arc<Failures>, every: Duration) {
     let soon = ASK_AGAIN.min(every);
     let mut wait = every;
-    let mut told = String::new();
+    let mut told = Told::default();
     loop {
         // However many are refused, it is asked once a second.
         pause(soon).await;
@@ -171,12 +179,19 @@ async fn watch(store: Weak<Inner>, failures: Arc<Failures>, every: Duration) {
     }
 }
 
+/// What the last check found, as it was logged.
+#[derive(Default)]
+struct Told {
+    refused: String,
+    warned: String,
+}
+
 impl Inner {
-    /// Whether the server is as it has to be.
-    async fn check_again(&self, told: &mut String) -> Result<bool, Failure> {
+    /// Whether the server is as it has to be. What is found is logged once.
+    async fn check_again(&self, told: &mut Told) -> Result<bool, Failure> {
         let source = self.source();
         // Not that of decisions: what is set in a transaction of theirs would be found.
-        let session = self.connections().lend_in_turn().await?;
+        let session = self.connections().lend_unhurried().await?;
         let mark = session
             .query_one(
                 "SELECT current_setting('grantor.session', true), current_schema()::text",
@@ -196,36 +211,31 @@ impl Inner {
             findings.extend(tables(&session).await?);
         }
         findings.extend(denied);
-        let unfit = at(Level::Refused, findings.clone());
+        let unfit = at(Level::Refused, &findings);
         source.fitness.set(&unfit);
-        if unfit
-            .iter()
-            .any(|unfit| LETS_COMMITS_GO.contains(&unfit.0.name))
-        {
-            source.fence.is_unreplicated(&session).await?;
+        let lets_go = |unfit: &Unfit| LETS_COMMITS_GO.contains(&unfit.0.name);
+        if unfit.iter().any(lets_go) {
+            source.fence.note_unreplicated(&session).await?;
         }
         session.give_back();
-        let text = Unfits(unfit.clone()).to_string();
-        if text != *told && !unfit.is_empty() {
+        let is_fit = unfit.is_empty();
+        let reason = Unfits(unfit).to_string();
+        if !is_fit && reason != told.refused {
             tracing::error!(
-                reason = text,
+                reason,
                 "the server does not keep what is promised: this node is not ready"
             );
         }
-        for warned in at(Level::Warned, findings) {
-            tracing::warn!(finding = %warned, "the database server");
+        let finding = Unfits(at(Level::Warned, &findings)).to_string();
+        if !finding.is_empty() && finding != told.warned {
+            tracing::warn!(finding, "the database server");
         }
-        *told = text;
-        Ok(unfit.is_empty())
+        *told = Told {
+            refused: reason,
+            warned: finding,
+        };
+        Ok(is_fit)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a setting that changes tells nobody"
-)]
-async fn pause(duration: Duration) {
-    tokio::time::sleep(duration).await;
 }
 
 #[cfg(test)]
@@ -259,7 +269,7 @@ mod tests {
             false,
             "run: ALTER SYSTEM SET fsync = on",
         );
-        fitness.set(&at(Level::Refused, vec![found]));
+        fitness.set(&at(Level::Refused, &[found]));
         let error = fitness.verdict().expect_err("it is not kept");
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         assert_eq!(

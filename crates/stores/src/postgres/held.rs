@@ -14,8 +14,8 @@ use grantor::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-/// How soon an issuer is asked about again that has reached its quota, and how late one that is
-/// above half of it.
+/// Pause before an issuer at its quota is asked about again, and most age of the answer about one that
+/// is above half of it.
 const ASK_AFTER: Duration = Duration::from_secs(10);
 /// Own claims of an issuer that was never asked about, where its quota is not small.
 const UNASKED: u64 = 1_000;
@@ -49,44 +49,53 @@ struct OfIssuer {
     turn: Option<Arc<tokio::sync::Mutex<()>>>,
 }
 
+/// What became of a claim that was under way.
+#[derive(Clone, Copy)]
+enum Settled {
+    /// It is recorded, or may be.
+    Recorded,
+    GivenBack,
+}
+
 /// Whether a claim may be made.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    May,
+enum MayClaim {
+    Yes,
     /// Only the database can tell.
     Ask,
-    Over,
+    /// The issuer is at its quota.
+    No,
 }
 
 impl OfIssuer {
-    fn verdict(&self, more: u64, now: UnixTime, quota: u64) -> Verdict {
+    fn may_claim(&self, more: u64, now: UnixTime, quota: u64) -> MayClaim {
         let known = self.counted.saturating_add(self.since);
         let Some(at) = self.at else {
             let is_few = quota > SMALL_QUOTA && known + more <= UNASKED;
-            return if is_few { Verdict::May } else { Verdict::Ask };
+            return if is_few { MayClaim::Yes } else { MayClaim::Ask };
         };
         let is_old = now >= at.plus(ASK_AFTER) || now < at;
         let is_over = known + more > quota;
         if is_old && (is_over || known > quota / 2) {
-            return Verdict::Ask;
+            return MayClaim::Ask;
         }
         if is_over {
-            return Verdict::Over;
+            return MayClaim::No;
         }
         let others_may_have = (quota.saturating_sub(self.counted) / 16).max(1);
         match self.since >= others_may_have {
-            true => Verdict::Ask,
-            false => Verdict::May,
+            true => MayClaim::Ask,
+            false => MayClaim::Yes,
         }
     }
 
     /// One claim less that is under way.
-    fn settle(&mut self, is_recorded: bool) {
+    fn settle(&mut self, settled: Settled) {
         self.under_way = self.under_way.saturating_sub(1);
-        match is_recorded {
-            true => {}
-            false if self.since > 0 => self.since -= 1,
-            false => self.counted = self.counted.saturating_sub(1),
+        match settled {
+            Settled::Recorded => {}
+            Settled::GivenBack if self.since > 0 => self.since -= 1,
+            Settled::GivenBack => self.counted = self.counted.saturating_sub(1),
         }
     }
 }
@@ -145,12 +154,12 @@ impl Held {
         for issuer in issuers {
             let more = wanted(issuers, *issuer);
             let held = known.entry(*issuer).or_default();
-            match held.verdict(more, now, quota) {
-                Verdict::May => {}
-                Verdict::Over => return Ok(false),
-                Verdict::Ask if !asked.contains(issuer) => return Err(*issuer),
-                Verdict::Ask if held.counted + held.since + more > quota => return Ok(false),
-                Verdict::Ask => {}
+            match held.may_claim(more, now, quota) {
+                MayClaim::Yes => {}
+                MayClaim::No => return Ok(false),
+                MayClaim::Ask if !asked.contains(issuer) => return Err(*issuer),
+                MayClaim::Ask if held.counted + held.since + more > quota => return Ok(false),
+                MayClaim::Ask => {}
             }
         }
         for issuer in issuers {
@@ -173,7 +182,7 @@ impl Held {
         let more = wanted(issuers, issuer);
         let mut known = self.issuers();
         let held = known.entry(issuer).or_default();
-        held.verdict(more, now, quota) == Verdict::Ask
+        held.may_claim(more, now, quota) == MayClaim::Ask
     }
 
     fn turn(&self, issuer: IssuerTag) -> Arc<tokio::sync::Mutex<()>> {
@@ -209,11 +218,11 @@ impl Held {
         held.since = 0;
     }
 
-    fn settle(&self, issuers: &[IssuerTag], is_recorded: bool) {
+    fn settle(&self, issuers: &[IssuerTag], settled: Settled) {
         let mut known = self.issuers();
         for issuer in issuers {
             if let Some(held) = known.get_mut(issuer) {
-                held.settle(is_recorded);
+                held.settle(settled);
             }
         }
         drop(known);
@@ -236,13 +245,13 @@ impl Room {
     /// The claims are recorded, or may be.
     pub(super) fn fill(mut self) {
         let issuers = std::mem::take(&mut self.issuers);
-        self.held.settle(&issuers, true);
+        self.held.settle(&issuers, Settled::Recorded);
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.held.settle(&self.issuers, false);
+        self.held.settle(&self.issuers, Settled::GivenBack);
     }
 }
 

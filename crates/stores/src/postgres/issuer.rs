@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use super::{
     PostgresStore,
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
     search::Search,
     session::{Session, Values},
@@ -65,13 +65,10 @@ impl Stored for TrustedIssuer {
             &document(self),
         ];
         // Somebody else may have written past the lock of changes meanwhile.
-        match session.execute(insert, values).await? {
-            0 => Err(StoreError::Exists("issuer").into()),
-            _ => Ok(()),
-        }
+        expect_new(session.execute(insert, values).await?, "issuer")
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let session = changing.session();
         check_unique(session, self).await?;
         let update = "UPDATE issuer SET name = $3, trust_domain = $4, document = $5, version = version + 1 \
@@ -84,13 +81,12 @@ impl Stored for TrustedIssuer {
             &self.trust_domain,
             &document(self),
         ];
-        revision::expect_unchanged(session.execute(update, values).await?, "issuer")
+        session.execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, id: &IssuerId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &IssuerId) -> Result<u64, Failure> {
         let delete = "DELETE FROM issuer WHERE iss = $1";
-        let removed = changing.session().execute(delete, &[&id.as_str()]).await;
-        expect_row(removed?, "issuer")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(
@@ -118,7 +114,7 @@ impl Stored for TrustedIssuer {
 }
 
 /// The number of the issuer with this `iss`, if there is one.
-pub(super) async fn number(session: &Session, iss: &str) -> Result<Option<i64>, Failure> {
+async fn number(session: &Session, iss: &str) -> Result<Option<i64>, Failure> {
     let number = "SELECT number FROM issuer WHERE iss = $1";
     let number = session.query_opt(number, &[&iss]).await?;
     Ok(number.map(|row| row.get(0)))

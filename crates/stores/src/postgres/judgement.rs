@@ -83,7 +83,7 @@ pub(super) fn of_server(row: &Row) -> [Finding; 3] {
     ]
 }
 
-/// By the middle of the way there and back, in milliseconds ahead of the server.
+/// How far this machine's clock is ahead of the server's, in milliseconds.
 pub(super) fn of_clock(ahead: i64) -> Finding {
     let apart = Duration::from_millis(ahead.unsigned_abs());
     let side = if ahead < 0 { "behind" } else { "ahead of" };

@@ -6,12 +6,12 @@
 //! is at its end.
 
 use grantor::storage::{Cursor, Entry, List, LogPage, Start, StoreError};
-use tokio_postgres::{error::SqlState, types::ToSql};
+use tokio_postgres::types::ToSql;
 
-use super::{error::Failure, session::Session};
-
-/// A value of a condition.
-pub(super) type Value<'f> = &'f (dyn ToSql + Sync);
+use super::{
+    error::Failure,
+    session::{Session, Value},
+};
 
 /// The records of a table that pass a filter. Each has a `sequence bigint`.
 pub(super) struct Query<'f> {
@@ -71,8 +71,7 @@ impl<'f> Query<'f> {
             .find(&self.wanted, &self.values, session, start, limit)
             .await
         {
-            // No text that is kept has a NUL in it: a filter that has one is not taken.
-            Err(failure) if failure.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => {
+            Err(failure) if failure.is_of_text() => {
                 self.find("false", &[], session, start, limit).await
             }
             found => found,
@@ -173,7 +172,7 @@ impl<'f> Query<'f> {
 }
 
 /// With `$1`, `$2` for each `?`, from this number on.
-fn numbered(sql: &str, first: usize) -> String {
+pub(super) fn numbered(sql: &str, first: usize) -> String {
     let mut parts = sql.split('?');
     let mut numbered = parts.next().unwrap_or_default().to_owned();
     for (part, number) in parts.zip(first..) {

@@ -33,6 +33,7 @@ mod passkey;
 mod password;
 mod permission;
 mod permission_use;
+mod queue;
 mod registry;
 mod replay;
 mod revision;
@@ -58,7 +59,10 @@ use grantor::{
 };
 
 pub(crate) use self::{arriving::Arriving, claim_row::Short, error::Failure};
-use self::{connections::Connections, source::Source};
+use self::{
+    connections::Connections,
+    source::{NAMES, Source},
+};
 pub use self::{
     finding::{Finding, Level, Unfit},
     node::NodeInfo,
@@ -100,8 +104,16 @@ impl PostgresStore {
     /// [`StoreError`]
     pub async fn names(&self) -> Result<Vec<String>, StoreError> {
         let session = self.0.connections().lend_in_turn().await?;
-        let rows = session.query("SELECT name FROM party ORDER BY name", &[]);
-        let names = rows.await?.iter().map(|row| row.get(0)).collect();
+        let page = format!("SELECT name FROM party WHERE name > $1 ORDER BY name LIMIT {NAMES}");
+        let mut names: Vec<String> = Vec::new();
+        loop {
+            let last = names.last().map_or("", String::as_str);
+            let rows = session.query(&page, &[&last]).await?;
+            names.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+            if rows.len() < NAMES {
+                break;
+            }
+        }
         session.give_back();
         Ok(names)
     }

@@ -13,7 +13,9 @@ use grantor::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Inner, PostgresStore, error::Failure, fitness::PROVEN, session::Session};
+use super::{
+    Inner, PostgresStore, backoff::pause, error::Failure, fitness::PROVEN, session::Session,
+};
 use crate::Upkeep;
 
 /// How often a node looks at the feed.
@@ -27,7 +29,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 /// How long a node that stops waits until the others know.
 const LEFT_WITHIN: Duration = Duration::from_secs(1);
 /// Nodes that were not seen for so long are gone.
-const GONE: &str = "interval '10 s'";
+pub(super) const GONE: &str = "interval '10 s'";
 
 /// A running node, as the others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +104,7 @@ pub(super) async fn own_transaction(session: &Session) -> Result<Option<String>,
 impl Inner {
     /// Heeds this process's own change, and waits until every live node has; a node that has not
     /// within two seconds is named in the log.
-    pub(super) async fn is_heeded(&self, transaction: Option<String>) {
+    pub(super) async fn wait_until_heeded(&self, transaction: Option<String>) {
         if let Err(error) = self.cached.look().await {
             tracing::warn!(%error, "the change is committed, and could not be read back");
         }
@@ -151,7 +153,7 @@ impl Inner {
             "INSERT INTO node (id, version, seen, clock_ms, confirmed, place) \
             VALUES ($1, $2, clock_timestamp(), $3, $4::text::pg_snapshot, nullif($5, '')) \
             ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, clock_ms = excluded.clock_ms, confirmed = excluded.confirmed \
-            RETURNING {PROVEN}"
+            RETURNING {PROVEN}, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline"
         );
         let session = self.connections().looks.session().await?;
         let (began, clock) = (Instant::now(), SystemClock.now().millis());
@@ -163,9 +165,12 @@ impl Inner {
         let (proof, source) = (proof?, self.source());
         let proven = source.fitness.proven(&proof);
         if source.fitness.is_unreplicated(&proof) {
-            source.fence.is_unreplicated(&session).await?;
+            source.fence.note_unreplicated(&session).await?;
         }
         proven?;
+        if heeded.timeline() == proof.get::<_, &str>("timeline") {
+            source.fence.note_confirmed(&heeded);
+        }
         source.proof.committed(began);
         Ok(())
     }
@@ -239,13 +244,4 @@ impl Pulse {
         }
         Ok(())
     }
-}
-
-/// A pause between two looks.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what other nodes write tells nobody"
-)]
-async fn pause(duration: Duration) {
-    tokio::time::sleep(duration).await;
 }

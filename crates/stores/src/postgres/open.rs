@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use grantor::{jose::base64url_encode, storage::StoreError};
+use grantor::jose::base64url_encode;
 
 use super::{
     Inner, Options, PostgresStore, Target, agreement, artifact_group,
@@ -42,7 +42,7 @@ impl PostgresStore {
     /// reads the feed and removes what has ended from then on, on the runtime of the caller.
     ///
     /// # Errors
-    /// [`OpenError`]; then nothing was written.
+    /// [`OpenError`]; then nothing was written, but where the answer to the commit was lost.
     pub async fn open(target: &Target, options: &Options) -> Result<Self, OpenError> {
         let connections = Connections::new(Connector::new(target)?, target.connections);
         // The server is checked while it is opened. Nothing else needs this one yet, and it has time.
@@ -133,7 +133,6 @@ async fn start(
     target: &Target,
     options: &Options,
 ) -> Result<PostgresStore, OpenError> {
-    let is_node = options.upkeep == Upkeep::Here;
     let session = connections.looks.session().await?;
     // The connection of claims is opened now, so that the first claim does not make everything be
     // read anew.
@@ -149,7 +148,7 @@ async fn start(
         connections,
         master_key: begun.master_key,
         fence: begun.fence,
-        proof: Proof::new(is_node),
+        proof: Proof::new(options.upkeep),
         fitness: Fitness::new(target.durability, options),
     };
     source.proof.looked(began);
@@ -168,7 +167,7 @@ async fn start(
         leaving: Arc::default(),
         options: options.clone(),
     });
-    if is_node {
+    if options.upkeep == Upkeep::Here {
         inner.prove().await?;
         inner.connections().hurry();
         node::start_pulse(&inner);
@@ -176,10 +175,4 @@ async fn start(
         sweeper::start(&inner);
     }
     Ok(PostgresStore(inner))
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        Self::Content(error)
-    }
 }

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::MasterKeyError;
 
-/// Why a database is not opened. Each text names the option or the statement that helps; nothing
-/// was changed.
+/// Why a database is not opened. Each text names the option or the statement that helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -87,6 +86,12 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Misconfigured(pub(super) String);
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Content(error)
+    }
+}
 
 impl From<Failure> for OpenError {
     fn from(failure: Failure) -> Self {

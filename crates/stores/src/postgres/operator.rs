@@ -2,17 +2,16 @@
 
 use grantor::{
     registry::{Operator, OperatorFilter},
-    storage::StoreError,
     types::SubjectId,
 };
 use tokio_postgres::Row;
 
 use super::{
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
-    search::{Search, value},
-    session::Session,
+    search::{Search, boxed},
+    session::{Session, Values},
     subject,
 };
 use crate::{MasterKey, form};
@@ -21,33 +20,26 @@ impl Stored for Operator {
     async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
         let subject = subject::number(changing.session(), &self.subject).await?;
         let insert = "INSERT INTO operator (subject, role) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        let written = changing
-            .session()
-            .execute(insert, &[&subject, &self.role.as_str()])
-            .await?;
-        match written {
-            0 => Err(StoreError::Exists("operator").into()),
-            _ => Ok(()),
-        }
+        let values: &Values<'_> = &[&subject, &self.role.as_str()];
+        expect_new(
+            changing.session().execute(insert, values).await?,
+            "operator",
+        )
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let update = "UPDATE operator SET role = $3, version = version + 1 \
             WHERE number = $1 AND version = $2";
         let (number, version) = revision::columns(self.revision);
         let role = self.role.as_str();
-        let written = changing
-            .session()
-            .execute(update, &[&number, &version, &role])
-            .await;
-        written.map(drop)
+        let values: &Values<'_> = &[&number, &version, &role];
+        changing.session().execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, id: &SubjectId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &SubjectId) -> Result<u64, Failure> {
         let delete =
             "DELETE FROM operator WHERE subject = (SELECT number FROM subject WHERE id = $1)";
-        let removed = changing.session().execute(delete, &[&id.as_str()]).await?;
-        expect_row(removed, "operator")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(
@@ -74,7 +66,7 @@ impl Stored for Operator {
         let from = "operator JOIN subject ON subject.number = operator.subject";
         let mut search = Search::all(from, &["subject.id"]);
         if let Some(role) = filter.role {
-            search.want("operator.role = ?", [value(role.as_str())]);
+            search.want("operator.role = ?", [boxed(role.as_str())]);
         }
         search
     }

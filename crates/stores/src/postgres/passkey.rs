@@ -2,16 +2,15 @@
 
 use grantor::{
     registry::{CredentialId, Passkey, PasskeyFilter},
-    storage::StoreError,
     types::SubjectId,
 };
 use tokio_postgres::Row;
 
 use super::{
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
-    search::{Search, value},
+    search::{Search, boxed},
     session::{Session, Values},
     subject,
 };
@@ -42,13 +41,10 @@ impl Stored for Passkey {
             &self.name.as_str(),
             &self.created_at.millis(),
         ];
-        match changing.session().execute(insert, values).await? {
-            0 => Err(StoreError::Exists("passkey").into()),
-            _ => Ok(()),
-        }
+        expect_new(changing.session().execute(insert, values).await?, "passkey")
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let subject = subject::number(changing.session(), &self.subject).await?;
         let update = "UPDATE passkey SET subject = $3, key = $4, name = $5, created_at = $6, \
             version = version + 1 WHERE number = $1 AND version = $2";
@@ -61,13 +57,12 @@ impl Stored for Passkey {
             &self.name.as_str(),
             &self.created_at.millis(),
         ];
-        changing.session().execute(update, values).await.map(drop)
+        changing.session().execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, id: &CredentialId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &CredentialId) -> Result<u64, Failure> {
         let delete = "DELETE FROM passkey WHERE credential = $1";
-        let removed = changing.session().execute(delete, &[&id.as_str()]).await?;
-        expect_row(removed, "passkey")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(
@@ -86,7 +81,7 @@ impl Stored for Passkey {
         let mut search = Search::all("passkey", name);
         if let Some(subject) = &filter.subject {
             let of_subject = "passkey.subject = (SELECT number FROM subject WHERE id = ?)";
-            search.enter(name, of_subject, [value(subject.to_string())]);
+            search.enter(name, of_subject, [boxed(subject.to_string())]);
         }
         search
     }

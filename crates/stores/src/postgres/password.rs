@@ -3,14 +3,13 @@
 
 use grantor::{
     registry::{Password, PasswordFilter},
-    storage::StoreError,
     types::SubjectId,
 };
 use tokio_postgres::Row;
 
 use super::{
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
     search::Search,
     session::{Session, Values},
@@ -28,27 +27,26 @@ impl Stored for Password {
             ON CONFLICT DO NOTHING";
         let sealed = sealed(self, subject, changing.master_key());
         let values: &Values<'_> = &[&subject, &sealed, &self.changed_at.millis()];
-        match changing.session().execute(insert, values).await? {
-            0 => Err(StoreError::Exists("password").into()),
-            _ => Ok(()),
-        }
+        expect_new(
+            changing.session().execute(insert, values).await?,
+            "password",
+        )
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let subject = subject::number(changing.session(), &self.subject).await?;
         let update = "UPDATE password SET digest = $3, changed_at = $4, version = version + 1 \
             WHERE number = $1 AND version = $2";
         let (number, version) = revision::columns(self.revision);
         let sealed = sealed(self, subject, changing.master_key());
         let values: &Values<'_> = &[&number, &version, &sealed, &self.changed_at.millis()];
-        changing.session().execute(update, values).await.map(drop)
+        changing.session().execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, id: &SubjectId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &SubjectId) -> Result<u64, Failure> {
         let delete =
             "DELETE FROM password WHERE subject = (SELECT number FROM subject WHERE id = $1)";
-        let removed = changing.session().execute(delete, &[&id.as_str()]).await?;
-        expect_row(removed, "password")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(

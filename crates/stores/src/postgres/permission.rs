@@ -14,9 +14,9 @@ use tokio_postgres::Row;
 use super::{
     PostgresStore,
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
-    search::{Search, value},
+    search::{Search, boxed},
     session::{Session, Values},
 };
 use crate::{
@@ -65,18 +65,15 @@ impl Stored for Permission {
         create(changing.session(), self).await
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         update(changing.session(), self).await
     }
 
-    async fn delete(changing: &Changing, id: &PermissionId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &PermissionId) -> Result<u64, Failure> {
         let delete = "DELETE FROM permission WHERE client = $1 AND subject = $2 AND origin = $3";
         let [client, subject, origin] = &columns(id);
         let values: &Values<'_> = &[client, subject, origin];
-        expect_row(
-            changing.session().execute(delete, values).await?,
-            "permission",
-        )
+        changing.session().execute(delete, values).await
     }
 
     /// Each is found by the index of names, however many there are.
@@ -123,8 +120,8 @@ const NAME: &[&str] = &[CLIENT, SUBJECT, ORIGIN];
 /// Whichever side is named, an index has its permissions in order.
 fn search(filter: &PermissionFilter) -> Search {
     let mut search = Search::all("permission", NAME);
-    let client = filter.client.as_ref().map(ClientId::to_string).map(value);
-    let subject = filter.subject.as_ref().map(SubjectId::to_string).map(value);
+    let client = filter.client.as_ref().map(ClientId::to_string).map(boxed);
+    let subject = filter.subject.as_ref().map(SubjectId::to_string).map(boxed);
     match (client, subject) {
         (Some(client), Some(subject)) => {
             let both = "permission.client = ? AND permission.subject = ?";
@@ -139,17 +136,17 @@ fn search(filter: &PermissionFilter) -> Search {
         (None, None) => {}
     }
     if let Some(manager) = &filter.managed_by {
-        let manager = value(manager.to_string());
+        let manager = boxed(manager.to_string());
         search.enter(NAME, "permission.managed_by = ?", [manager]);
     }
     if let Some(origin) = filter.origin {
-        let origin = value(origin.to_string());
+        let origin = boxed(origin.to_string());
         search.enter(&[CLIENT, SUBJECT], "permission.origin = ?", [origin]);
     }
     if let Some(since) = filter.unused_from().map(UnixTime::millis) {
         let unused = "coalesce(permission.created_at < ?, true) AND coalesce(( \
             SELECT used_at FROM permission_use WHERE permission_use.number = permission.number) < ?, true)";
-        search.want(unused, [value(since), value(since)]);
+        search.want(unused, [boxed(since), boxed(since)]);
     }
     search
 }
@@ -220,13 +217,10 @@ async fn create(session: &Session, permission: &Permission) -> Result<(), Failur
         &permission.text_version,
         &permission.managed_by.as_ref().map(Name::as_str),
     ];
-    match session.execute(insert, values).await? {
-        0 => Err(StoreError::Exists("permission").into()),
-        _ => Ok(()),
-    }
+    expect_new(session.execute(insert, values).await?, "permission")
 }
 
-async fn update(session: &Session, permission: &Permission) -> Result<(), Failure> {
+async fn update(session: &Session, permission: &Permission) -> Result<u64, Failure> {
     let update = "UPDATE permission SET scope = $3, grants = $4, created_at = $5, expires_at = $6, text_version = $7, managed_by = $8, version = version + 1 \
         WHERE number = $1 AND version = $2";
     let (number, version) = revision::columns(permission.revision);
@@ -240,7 +234,7 @@ async fn update(session: &Session, permission: &Permission) -> Result<(), Failur
         &permission.text_version,
         &permission.managed_by.as_ref().map(Name::as_str),
     ];
-    revision::expect_unchanged(session.execute(update, values).await?, "permission")
+    session.execute(update, values).await
 }
 
 fn permission(row: &Row) -> Result<Permission, Failure> {

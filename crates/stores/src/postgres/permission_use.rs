@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use grantor::clock::UnixTime;
 
-use super::{error::Failure, session::Session};
+use super::{
+    error::Failure,
+    session::{Session, Values},
+};
 use crate::waiting::DecisionRow;
 
 /// Of permissions that are there still, in the order of their numbers: two nodes that write the same
@@ -29,8 +32,8 @@ pub(super) struct Used {
 }
 
 impl Uses {
-    /// The uses that are the first in their hour. Where what is taken is not written, it is lost:
-    /// the next hour tells.
+    /// The uses that are the first in their hour. Where they are not written, [`Uses::forget`] has the
+    /// next use of each written.
     pub(super) fn take(&mut self, decisions: &[DecisionRow]) -> Vec<Used> {
         let uses = decisions.iter().flat_map(|decision| {
             let (hour, numbers) = (decision.at().start_of_hour(), decision.permissions());
@@ -76,12 +79,11 @@ impl Uses {
     }
 }
 
-/// Writes them, a statement for each hour. A failure of one ends the transaction that it is in.
+/// Writes them, a statement for each hour.
 pub(super) async fn write(session: &Session, uses: &[Used]) -> Result<(), Failure> {
     for used in uses {
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
-            [&used.numbers, &used.hour.millis()];
-        session.execute(WRITE, &values).await?;
+        let values: &Values<'_> = &[&used.numbers, &used.hour.millis()];
+        session.execute(WRITE, values).await?;
     }
     Ok(())
 }

@@ -29,8 +29,10 @@ use crate::{MasterKey, form};
 
 /// A resource that has a table.
 pub(super) trait Stored: Resource {
-    /// Adds it, if its name is free.
-    fn insert(&self, changing: &Changing) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Adds it, if its name is free. Each kind has this or [`Stored::insert_all`].
+    fn insert(&self, changing: &Changing) -> impl Future<Output = Result<(), Failure>> + Send {
+        Self::insert_all(std::slice::from_ref(self), changing)
+    }
 
     /// Adds these, of which each has another name, if all their names are free.
     fn insert_all(
@@ -45,14 +47,15 @@ pub(super) trait Stored: Resource {
         }
     }
 
-    /// Writes this state of it, and counts its version.
-    fn update(&self, changing: &Changing) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Writes this state of it, and counts its version. Answers how many rows were written: none
+    /// where its row is not of the version that it was read in.
+    fn update(&self, changing: &Changing) -> impl Future<Output = Result<u64, Failure>> + Send;
 
-    /// Removes it, with what hangs on it.
+    /// Removes it, with what hangs on it. Answers how many rows were removed.
     fn delete(
         changing: &Changing,
         id: &Self::Id,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    ) -> impl Future<Output = Result<u64, Failure>> + Send;
 
     /// Those of these names that are stored, in any order: one statement, so that their parts belong
     /// together.
@@ -100,9 +103,9 @@ pub(super) async fn find<R: Stored>(
     session: &Session,
     master_key: &MasterKey,
     id: &R::Id,
-) -> Result<Option<Arc<R>>, Failure> {
+) -> Result<Option<R>, Failure> {
     let found = R::find_all(session, master_key, std::slice::from_ref(id)).await?;
-    Ok(found.into_iter().next().map(Arc::new))
+    Ok(found.into_iter().next())
 }
 
 /// Those of these names, in their order: one statement for all.
@@ -121,7 +124,8 @@ async fn find_in_order<R: Stored>(
 impl<R: Stored> Registry<R> for PostgresStore {
     async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError> {
         let session = self.0.connections().reads().session().await?;
-        Ok(find(&session, self.0.master_key(), id).await?)
+        let found = find(&session, self.0.master_key(), id).await?;
+        Ok(found.map(Arc::new))
     }
 
     async fn get_all(&self, ids: &[R::Id]) -> Result<Vec<Option<Arc<R>>>, StoreError> {
@@ -313,7 +317,7 @@ impl Changing {
         committed.map_err(Failure::of_commit)?;
         self.session.give_back();
         records.iter().for_each(ChangeRecord::log);
-        self.store.is_heeded(xid).await;
+        self.store.wait_until_heeded(xid).await;
         Ok(records)
     }
 
@@ -417,7 +421,10 @@ impl Changing {
         let id = resource.id();
         let before = self.now::<R>(&id).await?;
         expect_unchanged::<R>(before.revision(), resource.revision())?;
-        resource.update(self).await?;
+        // Whoever writes past this program takes no lock of ours, and may have been in between.
+        if resource.update(self).await? == 0 {
+            return Err(StoreError::Conflict(R::NAME).into());
+        }
         let after = self.now::<R>(&id).await?;
         let documents = [before.document(), after.document()].map(Some);
         self.record::<R>(&id, Action::Replace, documents);
@@ -431,7 +438,7 @@ impl Changing {
     ) -> Result<(), Failure> {
         let before = self.before_its_end::<R>(id, revision).await?;
         R::record_what_goes_along(self, id).await?;
-        R::delete(self, id).await?;
+        expect_row(R::delete(self, id).await?, R::NAME)?;
         self.record::<R>(id, Action::Delete, [Some(before), None]);
         Ok(())
     }
@@ -468,7 +475,7 @@ impl Changing {
     /// What is stored under this name now.
     async fn now<R: Stored>(&self, id: &R::Id) -> Result<Arc<R>, Failure> {
         let found = find(self.session(), self.master_key(), id).await?;
-        Ok(found.ok_or(StoreError::Missing(R::NAME))?)
+        Ok(Arc::new(found.ok_or(StoreError::Missing(R::NAME))?))
     }
 
     /// The document of what is about to be removed. A row that cannot be read can be removed too.
@@ -532,6 +539,14 @@ fn readable<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
         Ok(read) => Ok(Some(read)),
         Err(Failure::Unreadable(_)) => Ok(None),
         Err(failure) => Err(failure),
+    }
+}
+
+/// The row that a statement was to add was not there.
+pub(super) fn expect_new(written: u64, what: &'static str) -> Result<(), Failure> {
+    match written {
+        0 => Err(StoreError::Exists(what).into()),
+        _ => Ok(()),
     }
 }
 

@@ -45,9 +45,11 @@ pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(7523, 0)";
 /// Makes what is missing, in the open transaction, behind the lock.
 pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), OpenError> {
     let found = version(session).await?;
-    if found.is_none() {
-        let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-        session.batch(&create).await?;
+    // Even with IF NOT EXISTS it would need a right in the database.
+    let is_there = "SELECT to_regnamespace($1) IS NOT NULL";
+    let is_there = session.query_one(is_there, &[&schema]).await?;
+    if !is_there.get::<_, bool>(0) {
+        session.batch(&format!("CREATE SCHEMA {schema}")).await?;
     }
     let found = found.unwrap_or_default();
     for (sql, version) in MIGRATIONS.iter().zip(1_i64..) {

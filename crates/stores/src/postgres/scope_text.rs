@@ -2,14 +2,13 @@
 
 use grantor::{
     registry::{ScopeFilter, ScopeText},
-    storage::StoreError,
     types::ScopeToken,
 };
 use tokio_postgres::Row;
 
 use super::{
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
     search::Search,
     session::{Session, Values},
@@ -24,27 +23,20 @@ impl Stored for ScopeText {
         let insert =
             "INSERT INTO scope_text (name, document) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         let values: &Values<'_> = &[&self.name.as_str(), &document(self)];
-        match changing.session().execute(insert, values).await? {
-            0 => Err(StoreError::Exists("scope").into()),
-            _ => Ok(()),
-        }
+        expect_new(changing.session().execute(insert, values).await?, "scope")
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let update = "UPDATE scope_text SET document = $3, version = version + 1 \
             WHERE number = $1 AND version = $2";
         let (number, version) = revision::columns(self.revision);
         let values: &Values<'_> = &[&number, &version, &document(self)];
-        changing.session().execute(update, values).await.map(drop)
+        changing.session().execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, name: &ScopeToken) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, name: &ScopeToken) -> Result<u64, Failure> {
         let delete = "DELETE FROM scope_text WHERE name = $1";
-        let removed = changing
-            .session()
-            .execute(delete, &[&name.as_str()])
-            .await?;
-        expect_row(removed, "scope")
+        changing.session().execute(delete, &[&name.as_str()]).await
     }
 
     async fn find_all(

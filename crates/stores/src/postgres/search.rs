@@ -9,12 +9,17 @@
 use grantor::types::Name;
 use tokio_postgres::types::ToSql;
 
-use super::{error::Failure, registry::Stored, session::Session};
+use super::{
+    error::Failure,
+    log::numbered,
+    registry::Stored,
+    session::{Session, Value},
+};
 
 /// Rows that are looked through before what is rare is gathered.
 const FIRST_LOOK: i64 = 1_000;
 /// Rows that are looked through for a page.
-const LOOK: i64 = 5_000;
+const LOOKED_THROUGH: i64 = 5_000;
 /// As before, where only the texts of rows are compared: a part of the time each.
 const LOOK_FOR_PART: i64 = 20_000;
 /// Most rows that are gathered and sorted.
@@ -25,7 +30,7 @@ const SAMPLE: i64 = 1_024;
 const TRIED: usize = 4;
 
 /// A value in a condition.
-pub(super) type Value = Box<dyn ToSql + Sync + Send>;
+pub(super) type Boxed = Box<dyn ToSql + Sync + Send>;
 
 /// How a filter is asked of a table. Conditions name their columns with their tables, and have a
 /// `?` for each value.
@@ -51,7 +56,7 @@ pub(super) struct Search {
 struct Conditions {
     /// Each behind an `AND`.
     text: String,
-    values: Vec<Value>,
+    values: Vec<Boxed>,
 }
 
 /// What rows are rare by.
@@ -83,7 +88,7 @@ pub(super) struct Names<I> {
 }
 
 /// A value of a condition.
-pub(super) fn value(value: impl ToSql + Sync + Send + 'static) -> Value {
+pub(super) fn boxed(value: impl ToSql + Sync + Send + 'static) -> Boxed {
     Box::new(value)
 }
 
@@ -107,9 +112,9 @@ impl Search {
         &mut self,
         order: &'static [&'static str],
         condition: &str,
-        values: impl IntoIterator<Item = Value>,
+        values: impl IntoIterator<Item = Boxed>,
     ) {
-        self.look = LOOK;
+        self.look = LOOKED_THROUGH;
         match self.entry.text.is_empty() {
             true => {
                 self.order = order;
@@ -120,8 +125,8 @@ impl Search {
     }
 
     /// Leaves out rows for which this does not hold.
-    pub(super) fn want(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
-        self.look = LOOK;
+    pub(super) fn want(&mut self, condition: &str, values: impl IntoIterator<Item = Boxed>) {
+        self.look = LOOKED_THROUGH;
         self.wanted.add(condition, values);
     }
 
@@ -138,7 +143,7 @@ impl Search {
             .iter()
             .map(|text| format!("strpos({text}, ?) > 0"))
             .collect();
-        let values = texts.iter().map(|_| value(part.clone()));
+        let values = texts.iter().map(|_| boxed(part.clone()));
         let condition = format!("({})", each.join(" OR "));
         self.wanted.add(&condition, values);
     }
@@ -147,7 +152,7 @@ impl Search {
     pub(super) fn want_manager(&mut self, document: &str, manager: Option<&Name>) {
         if let Some(manager) = manager {
             let found = format!("json_or_null({document}) ->> 'managed_by'");
-            self.want(&format!("{found} = ?"), [value(manager.to_string())]);
+            self.want(&format!("{found} = ?"), [boxed(manager.to_string())]);
         }
     }
 
@@ -175,7 +180,7 @@ impl Search {
     pub(super) fn by_names(
         &mut self,
         query: &'static str,
-        values: impl IntoIterator<Item = Value>,
+        values: impl IntoIterator<Item = Boxed>,
     ) {
         let name = self.name[0];
         let is_one = format!("{name} IN (SELECT name FROM ({query} LIMIT {RARE}) AS few)");
@@ -219,7 +224,7 @@ impl Search {
         limit: u32,
     ) -> Result<Names<R::Id>, Failure> {
         let behind = self.behind::<R>(after);
-        let most = value(i64::from(limit) + 1);
+        let most = boxed(i64::from(limit) + 1);
         let all = [&self.wanted, &self.entry, &behind];
         let query = self.looking(&behind, rows);
         let found = session.query(&query, &parameters(&all, &[&most])).await?;
@@ -249,14 +254,15 @@ impl Search {
     fn looking(&self, behind: &Conditions, rows: i64) -> String {
         let order = self.order.join(", ");
         let [named, names, in_order] = self.names_and_aliases();
-        numbered(&format!(
+        let looking = format!(
             "SELECT {names}, place = {rows}, is_wanted FROM ( \
              SELECT {named}, row_number() OVER (ORDER BY {order}) AS place, \
              coalesce(true{}, false) AS is_wanted FROM {} WHERE true{}{} \
              ORDER BY {order} LIMIT {rows}) AS looked_through \
              WHERE is_wanted OR place = {rows} ORDER BY {in_order} LIMIT ?",
             self.wanted.text, self.from, self.entry.text, behind.text,
-        ))
+        );
+        numbered(&looking, 1)
     }
 
     /// The columns of the name with other names, these, and those that rows are in the order of.
@@ -284,14 +290,15 @@ impl Search {
         let all = [&rare.condition, &self.entry, &self.wanted, &behind];
         let [named, names, in_order] = self.names_and_aliases();
         // Those in the subquery are found by what they are rare by, and not in order.
-        let query = numbered(&format!(
+        let query = format!(
             "SELECT {names} FROM (SELECT {named} FROM {} WHERE true{} OFFSET 0) AS gathered \
              ORDER BY {in_order} LIMIT ?",
             self.from,
             Conditions::text(&all)
-        ));
-        let most = value(i64::from(limit) + 1);
-        let found = session.query(&query, &parameters(&all, &[&most])).await?;
+        );
+        let most = boxed(i64::from(limit) + 1);
+        let parameters = parameters(&all, &[&most]);
+        let found = session.query(&numbered(&query, 1), &parameters).await?;
         let ids: Result<Vec<_>, Failure> = found.iter().map(R::name).collect();
         let mut ids = ids?;
         let has_more = ids.len() > limit as usize;
@@ -312,7 +319,7 @@ impl Search {
                 let most = RARE + 1;
                 let count = format!("SELECT count(*) FROM ({query} LIMIT {most}) AS few");
                 let values = parameters(&[&rare.condition], &[]);
-                let count = session.query_one(&numbered(&count), &values).await?;
+                let count = session.query_one(&numbered(&count, 1), &values).await?;
                 Ok(count.get::<_, i64>(0) <= RARE)
             }
         }
@@ -352,7 +359,7 @@ impl Search {
     fn behind<R: Stored>(&self, id: Option<&R::Id>) -> Conditions {
         let mut conditions = Conditions::default();
         if let Some(id) = id {
-            let column = |column: &&str| value(R::column(id, column));
+            let column = |column: &&str| boxed(R::column(id, column));
             let values: Vec<_> = self.order.iter().map(column).collect();
             let order = self.order.join(", ");
             let places = vec!["?"; values.len()].join(", ");
@@ -363,7 +370,7 @@ impl Search {
 }
 
 impl Conditions {
-    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Boxed>) {
         self.text.push_str(" AND ");
         self.text.push_str(condition);
         self.values.extend(values);
@@ -386,7 +393,7 @@ fn with_part(part: &str, texts: &[&str]) -> Conditions {
     pattern.push('%');
     let each: Vec<_> = texts.iter().map(|text| format!("{text} LIKE ?")).collect();
     let mut conditions = Conditions::default();
-    let values = texts.iter().map(|_| value(pattern.clone()));
+    let values = texts.iter().map(|_| boxed(pattern.clone()));
     conditions.add(&format!("({})", each.join(" OR ")), values);
     conditions
 }
@@ -409,10 +416,7 @@ fn trigrams(part: &str) -> Vec<String> {
 }
 
 /// The values of conditions, and then these.
-fn parameters<'v>(
-    conditions: &[&'v Conditions],
-    last: &[&'v Value],
-) -> Vec<&'v (dyn ToSql + Sync)> {
+fn parameters<'v>(conditions: &[&'v Conditions], last: &[&'v Boxed]) -> Vec<Value<'v>> {
     let values = conditions.iter().flat_map(|some| &some.values);
     values
         .chain(last.iter().copied())
@@ -420,16 +424,6 @@ fn parameters<'v>(
         .collect()
 }
 
-fn as_parameter(value: &Value) -> &(dyn ToSql + Sync) {
+fn as_parameter(value: &Boxed) -> Value<'_> {
     &**value
-}
-
-/// With `$1`, `$2` and so on for each `?`.
-fn numbered(query: &str) -> String {
-    let mut parts = query.split('?');
-    let first = parts.next().unwrap_or_default().to_owned();
-    let rest = parts.zip(1_u32..);
-    rest.fold(first, |text, (part, number)| {
-        format!("{text}${number}{part}")
-    })
 }

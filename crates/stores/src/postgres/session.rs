@@ -22,8 +22,13 @@ use tokio_postgres::{
 
 use super::error::Failure;
 
-/// Values of a statement.
-pub(super) type Values<'a> = [&'a (dyn ToSql + Sync)];
+/// A value of a statement, and those of one.
+pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
+pub(super) type Values<'a> = [Value<'a>];
+
+/// Statements that a session keeps prepared, at most: filters of lists have many texts. Behind the
+/// last of them all are prepared anew.
+const MOST_STATEMENTS: usize = 256;
 
 /// A session. Statements that are sent at once are sent one behind the other and answered in this
 /// order, each a transaction of its own. Dropping it closes the connection, and what is open in it
@@ -114,7 +119,17 @@ impl Session {
 
     /// The one row that there always is.
     pub(super) async fn query_one(&self, sql: &str, values: &Values<'_>) -> Result<Row, Failure> {
-        let row = self.query_opt(sql, values).await?;
+        let statement = self.prepared(sql).await?;
+        self.run_one(&statement, values).await
+    }
+
+    /// The one row of a prepared statement that always has one.
+    pub(super) async fn run_one(
+        &self,
+        statement: &Statement,
+        values: &Values<'_>,
+    ) -> Result<Row, Failure> {
+        let row = self.run(statement, values).await?.into_iter().next();
         row.ok_or_else(|| Failure::Lost("a statement that always has a row had none".into()))
     }
 
@@ -142,7 +157,11 @@ impl Session {
             return Ok(statement);
         }
         let statement = self.within_limit(self.client.prepare(sql)).await?;
-        self.statements().insert(sql.to_owned(), statement.clone());
+        let mut statements = self.statements();
+        if statements.len() >= MOST_STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 

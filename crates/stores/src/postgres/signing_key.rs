@@ -54,7 +54,8 @@ impl KeyStore for PostgresStore {
         let mut info = SigningKeyInfo::new(key.key_id().to_owned(), algorithm, now, signs_from);
         info.is_signing = ahead.is_zero();
         let rotate = async move {
-            let before = all(&mut changing).await?;
+            prune(&changing).await?;
+            let before = all(&changing).await?;
             end_before(changing.session(), signs_from, overlap).await?;
             let (session, master_key) = (changing.session(), changing.master_key());
             insert(session, master_key, &key, now, signs_from).await?;
@@ -76,7 +77,8 @@ impl KeyStore for PostgresStore {
         let new = generate(algorithm)?;
         let key_id = key_id.to_owned();
         let revoke = async move {
-            let before = all(&mut changing).await?;
+            prune(&changing).await?;
+            let before = all(&changing).await?;
             withdraw(changing.session(), &key_id, now).await?;
             succeed(changing.session(), changing.master_key(), &new, now).await?;
             record(&mut changing, &before).await?;
@@ -87,13 +89,17 @@ impl KeyStore for PostgresStore {
     }
 }
 
-/// What is told of all keys, those that are published no more, too; those that nobody needs any more
-/// are removed.
-async fn all(changing: &mut Changing) -> Result<Vec<SigningKeyInfo>, Failure> {
+/// Removes the keys that nobody needs any more.
+async fn prune(changing: &Changing) -> Result<(), Failure> {
     let gone = changing.at.minus(KEPT_BEYOND_END);
     let delete = "DELETE FROM signing_key WHERE retires_at < $1";
-    let session = changing.session();
-    session.execute(delete, &[&gone.millis()]).await?;
+    let pruned = changing.session().execute(delete, &[&gone.millis()]).await;
+    pruned.map(drop)
+}
+
+/// What is told of all keys, those that are published no more, too.
+async fn all(changing: &Changing) -> Result<Vec<SigningKeyInfo>, Failure> {
+    let (session, gone) = (changing.session(), changing.at.minus(KEPT_BEYOND_END));
     let keys = read_keys(session, changing.master_key(), gone).await?;
     Ok(keys.iter().map(StoredKey::info).collect())
 }

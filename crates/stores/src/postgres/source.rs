@@ -18,15 +18,14 @@ use grantor::{
 
 use super::{
     change::{self, LOOK, Position, Seen},
-    client,
     connections::Connections,
     error::Failure,
     fence::Fence,
     fitness::Fitness,
-    issuer, permission, signing_key, subject, trust,
+    issuer, permission, registry, signing_key, trust,
 };
 use crate::{
-    MasterKey,
+    MasterKey, Upkeep,
     cached::{KnownNames, Moment},
     feed::{Feed, Load, Look, News},
 };
@@ -56,13 +55,13 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// None yet. `is_asked`: whether there has to be one.
-    pub(super) fn new(is_asked: bool) -> Self {
+    /// None yet. A node has to have one.
+    pub(super) fn new(upkeep: Upkeep) -> Self {
         Self {
             opened: Instant::now(),
             looked: AtomicU64::new(0),
             committed: AtomicU64::new(0),
-            is_asked,
+            is_asked: upkeep == Upkeep::Here,
         }
     }
 
@@ -131,7 +130,7 @@ impl Feed for Source {
         let session = self.connections.looks.session().await?;
         let epoch = self.connections.epoch();
         let began = Instant::now();
-        let rows = session.query(LOOK, &[&position.parameter()]).await?;
+        let rows = session.query(LOOK, &[&position.snapshot()]).await?;
         let Seen { look, history } = change::read(&rows, position, epoch)?;
         if look.news == News::Everything {
             self.fence.reload(&session).await?;
@@ -149,14 +148,15 @@ impl Feed for Source {
 }
 
 impl Load for Source {
-    async fn client(&self, id: &ClientId, number: i64) -> Result<Option<Arc<Client>>, StoreError> {
+    async fn client(&self, id: &ClientId, _: i64) -> Result<Option<Arc<Client>>, StoreError> {
         let session = self.connections.reads().session().await?;
-        Ok(client::find(&session, &self.master_key, id.as_str(), number).await?)
+        let found = registry::find(&session, &self.master_key, id).await?;
+        Ok(found.map(Arc::new))
     }
 
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
         let session = self.connections.reads().session().await?;
-        Ok(subject::load(&session, id).await?)
+        Ok(registry::find(&session, &self.master_key, id).await?)
     }
 
     async fn permissions(
@@ -188,18 +188,29 @@ impl Load for Source {
     }
 }
 
-/// Reads the names of all clients.
+/// Names that are read by one statement.
+pub(super) const NAMES: usize = 50_000;
+
+/// Reads the names of all clients. Whoever is added meanwhile is told by the feed, which was looked
+/// at before.
 pub(super) async fn add_names(
     connections: &Connections,
     known: &KnownNames,
 ) -> Result<(), Failure> {
     let session = connections.lend().await?;
-    let rows = session.query("SELECT id, number FROM client", &[]).await?;
-    session.give_back();
-    known.reserve(rows.len());
-    for row in &rows {
-        known.insert(row.get(0), row.get(1));
+    let page = format!("SELECT id, number FROM client WHERE id > $1 ORDER BY id LIMIT {NAMES}");
+    let mut last = String::new();
+    loop {
+        let rows = session.query(&page, &[&last]).await?;
+        for row in &rows {
+            known.insert(row.get(0), row.get(1));
+        }
+        match rows.last() {
+            Some(row) if rows.len() == NAMES => last = row.get(0),
+            Some(_) | None => break,
+        }
     }
+    session.give_back();
     Ok(())
 }
 
@@ -209,12 +220,12 @@ mod tests {
 
     #[test]
     fn s034_a_node_is_current_by_a_look_and_a_commit_of_the_last_second() {
-        let proof = Proof::new(true);
+        let proof = Proof::new(Upkeep::Here);
         let ago = |milliseconds| Instant::now() - Duration::from_millis(milliseconds);
         let at = |opened: Instant, looked: Option<Instant>, committed: Option<Instant>| {
             let proof = Proof {
                 opened,
-                ..Proof::new(true)
+                ..Proof::new(Upkeep::Here)
             };
             looked.into_iter().for_each(|began| proof.looked(began));
             committed
@@ -229,6 +240,6 @@ mod tests {
         assert!(!at(opened, Some(ago(500)), None));
         assert!(!at(opened, Some(ago(1_500)), Some(ago(500))));
         assert!(!at(opened, Some(ago(500)), Some(ago(1_500))));
-        assert!(Proof::new(false).check().is_ok(), "a command");
+        assert!(Proof::new(Upkeep::ByOthers).check().is_ok(), "a command");
     }
 }

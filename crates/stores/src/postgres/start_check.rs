@@ -18,8 +18,8 @@ use crate::Create;
 
 /// What a server is.
 pub(super) struct Found {
-    /// `server_version_num`
-    pub(super) version: i32,
+    /// `server_version_num`; `None` where another program answers, which was asked nothing else.
+    pub(super) version: Option<i32>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -28,7 +28,7 @@ const PROGRAM: &str = "SELECT version(), to_regproc('pg_catalog.aurora_version')
     (SELECT min(split_part(name, '.', 1)) FROM pg_catalog.pg_settings WHERE name ~ '^(neon|alloydb|google_columnar_engine)[.]')";
 
 /// Everything about the server and this session, in one statement.
-const SERVER: &str = "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), \
+const ABOUT_SERVER: &str = "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), \
     current_setting('server_encoding'), \
     (SELECT count(*) FROM pg_stat_replication), \
     (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')), \
@@ -52,19 +52,14 @@ pub(super) async fn check_all(
     let program = of_program(&program);
     if program.level == Level::Refused {
         return Ok(Found {
-            version: 0,
+            version: None,
             findings: vec![program],
         });
     }
-    let statement = session.prepared(SERVER).await?;
+    let statement = session.prepared(ABOUT_SERVER).await?;
     let (began, before) = (Instant::now(), SystemClock.now().millis());
-    let server = session.run(&statement, &[]).await?;
+    let server = &session.run_one(&statement, &[]).await?;
     let way = began.elapsed();
-    let Some(server) = server.first() else {
-        return Err(Failure::Lost(
-            "a statement that always has a row had none".into(),
-        ));
-    };
     let settings = session.query(SETTINGS, &[]).await?;
     let settings = Settings::read(&settings, server);
     let ahead = before + i64::try_from(way.as_millis() / 2).unwrap_or(0) - server.get::<_, i64>(6);
@@ -75,7 +70,7 @@ pub(super) async fn check_all(
     findings.push(of_clock(ahead));
     findings.push(settings.of_session(server.get(9), mark));
     Ok(Found {
-        version: server.get(0),
+        version: Some(server.get(0)),
         findings,
     })
 }
@@ -180,7 +175,7 @@ pub(super) async fn of_tables(session: &Session) -> Result<(), OpenError> {
 }
 
 fn none_refused(findings: Vec<Finding>) -> Result<(), OpenError> {
-    match at(Level::Refused, findings) {
+    match at(Level::Refused, &findings) {
         unfit if unfit.is_empty() => Ok(()),
         unfit => Err(OpenError::Unfit(unfit)),
     }

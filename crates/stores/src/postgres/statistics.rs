@@ -11,7 +11,11 @@ use grantor::{
     },
 };
 
-use super::{PostgresStore, error::Failure, log::Value, session::Session};
+use super::{
+    PostgresStore,
+    error::Failure,
+    session::{Session, Value},
+};
 use crate::tally::Row;
 
 /// In the order of the key: nodes that add to the same rows wait for each other, and never in a

@@ -13,9 +13,9 @@ use super::{
     PostgresStore,
     error::Failure,
     passkey, permission,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored},
     revision,
-    search::{Search, value},
+    search::{Search, boxed},
     session::{Session, Values},
 };
 use crate::{
@@ -31,10 +31,6 @@ impl SubjectSource for PostgresStore {
 }
 
 impl Stored for Subject {
-    async fn insert(&self, changing: &Changing) -> Result<(), Failure> {
-        Self::insert_all(std::slice::from_ref(self), changing).await
-    }
-
     async fn insert_all(subjects: &[Self], changing: &Changing) -> Result<(), Failure> {
         let insert = "WITH wanted AS ( \
                 SELECT * FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[]) \
@@ -59,34 +55,27 @@ impl Stored for Subject {
         }
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let update = "UPDATE subject SET enabled = $4, managed_by = $5, display_name = $6, \
             language = $7, version = version + 1 WHERE id = $1 AND number = $2 AND version = $3";
         let id = self.id.as_str();
         let (number, version) = revision::columns(self.revision);
         let (manager, name, language) = (manager(self), display_name(self), language(self));
-        changing
-            .session()
-            .execute(
-                update,
-                &[
-                    &id,
-                    &number,
-                    &version,
-                    &self.enabled,
-                    &manager,
-                    &name,
-                    &language,
-                ],
-            )
-            .await?;
-        Ok(())
+        let values: &Values<'_> = &[
+            &id,
+            &number,
+            &version,
+            &self.enabled,
+            &manager,
+            &name,
+            &language,
+        ];
+        changing.session().execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, id: &SubjectId) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, id: &SubjectId) -> Result<u64, Failure> {
         let delete = "DELETE FROM party WHERE name = $1 AND kind = 'subject'";
-        let deleted = changing.session().execute(delete, &[&id.as_str()]).await?;
-        expect_row(deleted, "subject")
+        changing.session().execute(delete, &[&id.as_str()]).await
     }
 
     async fn find_all(
@@ -108,7 +97,7 @@ impl Stored for Subject {
             None => {}
         }
         if let Some(manager) = &filter.managed_by {
-            let manager = value(manager.to_string());
+            let manager = boxed(manager.to_string());
             search.enter(name, "subject.managed_by = ?", [manager]);
         }
         search.want_part(filter.q.as_ref(), TEXTS);
@@ -169,14 +158,6 @@ async fn found<R: Stored<Id = SubjectId>>(
         std::slice::from_ref(id),
     )
     .await
-}
-
-/// The subject of this name, if there is one.
-pub(super) async fn load(session: &Session, id: &SubjectId) -> Result<Option<Subject>, Failure> {
-    let row = session
-        .query_opt(FIND, &[&[id.as_str()].as_slice()])
-        .await?;
-    row.as_ref().map(subject).transpose()
 }
 
 /// The number of this subject's row.

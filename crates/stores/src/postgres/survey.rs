@@ -41,10 +41,8 @@ impl Survey {
 /// [`OpenError`] if it cannot be asked.
 pub async fn survey(target: &Target) -> Result<Survey, OpenError> {
     let (session, mark) = Connector::new(target)?.open(SURVEY).await?;
-    let mut findings = check_all(&session, target.durability, &mark)
-        .await?
-        .findings;
-    let is_postgres = findings.len() > 1;
+    let found = check_all(&session, target.durability, &mark).await?;
+    let (is_postgres, mut findings) = (found.version.is_some(), found.findings);
     let privileges = match is_postgres {
         true => privileges(&session, Create::IfMissing).await?,
         false => Vec::new(),

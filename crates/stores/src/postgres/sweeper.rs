@@ -160,7 +160,7 @@ impl Sweeper {
         let cached = self.cached()?;
         let source = cached.source();
         Ok(async {
-            let session = source.connections.lend_in_turn().await?;
+            let session = source.connections.lend_unhurried().await?;
             source.fence.reload(&session).await?;
             session.give_back();
             Ok(())
@@ -171,7 +171,7 @@ impl Sweeper {
     async fn sweep_some(&mut self, part: Part) -> Result<Result<Swept, Failure>, Closed> {
         let cached = self.cached()?;
         let source = cached.source();
-        let session = match source.connections.lend_in_turn().await {
+        let session = match source.connections.lend_unhurried().await {
             Ok(session) => session,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -245,7 +245,7 @@ async fn marked(
     rows: u64,
 ) -> Result<u64, Failure> {
     if rows > 0 {
-        fence.removes(session, now).await?;
+        fence.note_swept(session, now).await?;
     }
     Ok(rows)
 }

@@ -11,9 +11,9 @@ use tokio_postgres::Row;
 
 use super::{
     error::Failure,
-    registry::{Changing, Stored, expect_row},
+    registry::{Changing, Stored, expect_new},
     revision,
-    search::{Search, value},
+    search::{Search, boxed},
     session::{Session, Values},
 };
 use crate::{
@@ -46,26 +46,22 @@ impl Stored for Trust {
         let insert = "INSERT INTO trust (name, issuer, client, document) VALUES ($1, $2, $3, $4) \
             ON CONFLICT DO NOTHING";
         let values: &Values<'_> = &[&self.name.as_str(), &issuer, &client, &document(self)];
-        match session.execute(insert, values).await? {
-            0 => Err(StoreError::Exists("trust").into()),
-            _ => Ok(()),
-        }
+        expect_new(session.execute(insert, values).await?, "trust")
     }
 
-    async fn update(&self, changing: &Changing) -> Result<(), Failure> {
+    async fn update(&self, changing: &Changing) -> Result<u64, Failure> {
         let session = changing.session();
         let (issuer, client) = sides(session, self).await?;
         let update = "UPDATE trust SET issuer = $3, client = $4, document = $5, version = version + 1 \
             WHERE number = $1 AND version = $2";
         let (number, version) = revision::columns(self.revision);
         let values: &Values<'_> = &[&number, &version, &issuer, &client, &document(self)];
-        revision::expect_unchanged(session.execute(update, values).await?, "trust")
+        session.execute(update, values).await
     }
 
-    async fn delete(changing: &Changing, name: &Name) -> Result<(), Failure> {
+    async fn delete(changing: &Changing, name: &Name) -> Result<u64, Failure> {
         let delete = "DELETE FROM trust WHERE name = $1";
-        let removed = changing.session().execute(delete, &[&name.as_str()]).await;
-        expect_row(removed?, "trust")
+        changing.session().execute(delete, &[&name.as_str()]).await
     }
 
     async fn find_all(
@@ -84,11 +80,11 @@ impl Stored for Trust {
         let mut search = Search::all("trust", name);
         if let Some(client) = &filter.client {
             let of_client = "trust.client = (SELECT number FROM client WHERE id = ?)";
-            search.enter(name, of_client, [value(client.to_string())]);
+            search.enter(name, of_client, [boxed(client.to_string())]);
         }
         if let Some(issuer) = &filter.issuer {
             let of_issuer = "trust.issuer = (SELECT number FROM issuer WHERE iss = ?)";
-            search.enter(name, of_issuer, [value(issuer.to_string())]);
+            search.enter(name, of_issuer, [boxed(issuer.to_string())]);
         }
         search.want_manager("trust.document", filter.managed_by.as_ref());
         search.want_part(filter.q.as_ref(), name);

@@ -152,5 +152,7 @@ pub(super) fn sweep(
         WHERE at < ?1 OR sequence <= (SELECT max(sequence) FROM change_record) - ?2)";
     let removed = connection.execute(delete, (end, rows, most));
     connection.execute("DELETE FROM recording WHERE purpose = 'sweep'", [])?;
-    removed.map(drop)
+    removed?;
+    let hours = "DELETE FROM change_hour WHERE last < coalesce((SELECT min(sequence) FROM change_record), last + 1)";
+    connection.execute(hours, []).map(drop)
 }

@@ -468,6 +468,9 @@ async fn a_record_goes_when_its_time_is_over() {
     let store = database.open_at(clock.clone()).await;
     store.check().await.expect("written");
     wait::until("it is gone", async || names(&store).await.is_empty()).await;
+    // With the place of its hour in the order of all.
+    let hours = || database.number("SELECT count(*) FROM change_hour");
+    wait::until("its hour is gone", async || hours() == 0).await;
 }
 
 /// The names in the records.

@@ -13,7 +13,8 @@ use std::{
 use grantor::{
     clock::{Clock as _, SystemClock, UnixTime},
     storage::{
-        Claim, DEFAULT_REPLAY_QUOTA, ReplayGuard as _, ReplayKey, ReplayKind, StoreError, Used,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts as _, Claim, DEFAULT_REPLAY_QUOTA, Put,
+        ReplayGuard as _, ReplayKey, ReplayKind, StoreError, Used,
     },
 };
 use grantor_stores::postgres::{Durability, Target};
@@ -510,8 +511,64 @@ async fn s066_a_fence_that_is_raised_by_hand_is_known_on_every_node() {
     };
     let [one, other] = nodes(&database).await;
     assert_eq!((one.fence(), other.fence()), (None, None), "control");
+    let token = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
+    let artifact = Artifact::new(now(), now().plus(Duration::from_secs(600)));
+    let put = one.put(token, artifact, 100).await;
+    assert!(matches!(put, Ok(Put::Kept)), "{put:?}");
+    let is_there = async || other.get(&token, now()).await.expect("read").is_some();
+    assert!(is_there().await, "control");
     let raised = one.raise_fence().await.expect("raised");
     assert_eq!((one.fence(), other.fence()), (Some(raised), Some(raised)));
+    assert!(!is_there().await, "its revocation may be lost");
+}
+
+/// A standby that is not up to date is promoted: all that tells is how far its log goes. It is the
+/// same with a server that was restored to an earlier moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s066_a_promoted_server_that_lacks_what_was_confirmed_raises_the_fence() {
+    for is_behind in [false, true] {
+        let Some(server) = Postgres::new(&[]) else {
+            return skipped();
+        };
+        let (up_to_date, behind) = (server.standby("a"), server.standby("b"));
+        server.set("synchronous_standby_names", "ANY 1 (a, b)");
+        let database = Database::of(server.database());
+        let grant = format!("GRANT pg_monitor TO {ROLE}");
+        server.psql("postgres", &grant).expect("a grant");
+        let mut target = database.target();
+        target.durability = Durability::Replicated;
+        let hosts = [&server, &up_to_date, &behind].map(|server| server.address().to_string());
+        target.url = format!(
+            "postgres://{ROLE}@{}/{}",
+            hosts.join(","),
+            database.database.name
+        );
+        let node = node_at(&database, &target).await;
+        let synced = || {
+            let lag =
+                "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()";
+            server.psql("postgres", lag).expect("an answer") == "2"
+        };
+        wait::until("both have all", async || synced()).await;
+        tokio::task::block_in_place(|| behind.kill());
+        assert!(is_fresh(&claim(&node, key("confirmed by one")).await));
+        // A look behind it, and a commit behind that, tell that the claim is confirmed.
+        assert!(is_fresh(&claim(&node, key("another")).await));
+        assert!(is_fresh(&claim(&node, key("and another")).await));
+
+        let promoted = if is_behind { &behind } else { &up_to_date };
+        let _confirming = tokio::task::block_in_place(|| {
+            server.kill();
+            up_to_date.kill();
+            promoted.start();
+            promoted.promote();
+            promoted.standby("c")
+        });
+        serves_again(&node, "promoted").await;
+        assert_eq!(node.fence().is_some(), is_behind);
+        let again = claim(&node, key("confirmed by one")).await;
+        assert_eq!(is_replayed(&again), !is_behind, "{again:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -525,7 +582,14 @@ async fn s066_a_copy_in_another_database_of_the_same_server_raises_the_fence() {
     let elsewhere =
         "UPDATE meta SET value = split_part(value, '/', 1) || '/1' WHERE name = 'system'";
     database.by_hand(elsewhere).expect("put");
+    // Numbers of transactions that this server has not come to.
+    let numbers = "INSERT INTO meta (name, value) VALUES ('pruned', '9000000000000000000');
+        INSERT INTO change (xid, resource) VALUES ('9000000000000000000', 'everything')";
+    database.by_hand(numbers).expect("put");
     assert!(database.open().await.fence().is_some());
+    let left = "SELECT (SELECT count(*) FROM meta WHERE name = 'pruned') \
+        + (SELECT count(*) FROM change WHERE xid = '9000000000000000000')";
+    assert_eq!(database.number(left), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

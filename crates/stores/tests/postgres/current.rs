@@ -564,6 +564,41 @@ async fn s037_no_change_waits_for_a_node_that_has_left() {
     assert!(node.client(&id("a")).await.is_ok(), "control");
 }
 
+/// Who changes the registry by hand takes no lock of ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_somebody_else_was_faster_than_is_not_made() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let node = database.open().await;
+    create(&node, "a").await;
+    let disabled = turned(&*found(&node, &id("a")).await);
+    let other = session(&database.database.url).await;
+    let open = format!("BEGIN; {}", "UPDATE client SET version = version + 1");
+    other.batch_execute(&open).await.expect("held");
+    let replace = {
+        let node = node.clone();
+        tokio::spawn(async move { node.clients().replace(disabled, &by()).await })
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock' AND query LIKE '%UPDATE client SET metadata%'";
+    wait::until("the change waits", async || database.number(waits) == 1).await;
+    let records = "SELECT count(*) FROM change_record";
+    let before = database.number(records);
+    other.batch_execute("COMMIT").await.expect("committed");
+    let replaced = replace.await.expect("no panic");
+    assert!(
+        matches!(replaced, Err(StoreError::Conflict("client"))),
+        "{replaced:?}"
+    );
+    within_a_second(async || is_enabled(&node, "a").await).await;
+    assert_eq!(database.number(records), before, "nothing is on record");
+    // Control.
+    let disabled = turned(&*found(&node, &id("a")).await);
+    let replaced = node.clients().replace(disabled, &by()).await;
+    assert!(replaced.is_ok(), "{replaced:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s034_a_command_is_no_node_and_answers_by_what_it_reads() {
     let Some(database) = Database::new() else {

@@ -422,6 +422,25 @@ async fn s087_a_role_that_may_make_no_schema_is_told_the_grant() {
     database.open().await;
 }
 
+#[tokio::test]
+async fn a_schema_that_somebody_made_is_enough_for_a_role_that_may_make_none() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let (server, name) = (database.database.server(), &database.database.name);
+    for made in [
+        format!("ALTER DATABASE {name} OWNER TO CURRENT_USER"),
+        "CREATE EXTENSION pg_trgm".to_owned(),
+        format!("CREATE SCHEMA grantor AUTHORIZATION {ROLE}"),
+    ] {
+        server.psql(name, &made).expect("made");
+    }
+    let right = format!("SELECT has_database_privilege('{ROLE}', '{name}', 'CREATE')");
+    assert_eq!(server.psql(name, &right).as_deref(), Ok("f"), "control");
+    let node = database.open().await;
+    assert!(node.nodes().await.is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s011_s015_s067_what_another_program_or_key_made_is_not_opened() {
     let Some(database) = Database::new() else {
