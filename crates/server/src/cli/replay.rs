@@ -20,8 +20,8 @@ pub enum ReplayCommand {
 /// Where uses of assertions and revocations of tokens may have been lost, a used assertion or a revoked
 /// token would be accepted again. From the fence on, an assertion is taken only if it was issued after
 /// it (iat), or, without iat, if it cannot have been used before; tokens of before are inactive at
-/// introspection. Clients send a new assertion, which is taken about a minute later. Nodes raise the
-/// fence by themselves where they see the loss.
+/// introspection. Clients send a new assertion, which is taken after
+/// assertion.leeway_seconds. Nodes raise the fence by themselves where they see the loss.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor replay fence --raise --reason 'restored from the snapshot of 3:00'")]

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     feed::Feed as _,
     form::{Unreadable, unreadable},
-    quota::Owner,
+    quota::{Owner, Room},
 };
 
 /// Which rows of kind $2 are there: not expired at $3, their families not ended.
@@ -80,12 +80,10 @@ impl Artifacts for PostgresStore {
         quota: u64,
     ) -> Result<Put, StoreError> {
         let (kind, owner) = (key.kind(), artifact.owner);
-        if !self
-            .may_own(kind, owner, artifact.created_at, quota)
-            .await?
-        {
+        let room = self.room(kind, owner, artifact.created_at, quota).await?;
+        let Some(_room) = room else {
             return Ok(Put::OverQuota);
-        }
+        };
         self.0.puts.put(key, artifact).await?;
         Ok(Put::Kept)
     }
@@ -149,9 +147,10 @@ impl Artifacts for PostgresStore {
         quota: u64,
     ) -> Result<Put, StoreError> {
         let Ending { owner, at, until } = ending;
-        if !self.may_own(ArtifactKind::ENDED, owner, at, quota).await? {
+        let room = self.room(ArtifactKind::ENDED, owner, at, quota).await?;
+        let Some(_room) = room else {
             return Ok(Put::OverQuota);
-        }
+        };
         let values: Owned = vec![
             Box::new(family.as_bytes().to_vec()),
             Box::new(at.millis()),
@@ -253,16 +252,17 @@ impl PostgresStore {
         .await
     }
 
-    /// Whether the owner may have a row of this kind more, which is counted from then on.
-    async fn may_own(
+    /// Room for a row of this kind more, which is counted from then on; `None` where the owner has its
+    /// quota.
+    async fn room(
         &self,
         kind: ArtifactKind,
         owner: Option<u64>,
         now: UnixTime,
         quota: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Room>, StoreError> {
         let Some(owner) = owner else {
-            return Ok(true);
+            return Ok(Some(Room::UNLIMITED));
         };
         let owner = (kind.as_str(), column(owner));
         let count = async {
@@ -296,14 +296,17 @@ impl PostgresStore {
     async fn look_into(&self, row: &Row) -> Result<(), Failure> {
         let fence = self.fence();
         let timeline: &str = row.get(2);
-        if row.get::<_, Option<&str>>(3) != Some(timeline) {
+        let is_recorded = row.get::<_, Option<&str>>(3) == Some(timeline);
+        if is_recorded && !fence.is_doubted() {
+            return Ok(());
+        }
+        let session = self.0.connections().lend().await?;
+        if !is_recorded {
             fence.heed(&History::Promoted(timeline.to_owned())).await;
+            fence.heed_recorded(&session, timeline).await?;
         }
-        if fence.is_doubted() {
-            let session = self.0.connections().lend().await?;
-            fence.settle(&session).await?;
-            session.give_back();
-        }
+        fence.settle(&session).await?;
+        session.give_back();
         Ok(())
     }
 

@@ -54,11 +54,6 @@ impl Position {
         })
     }
 
-    /// How much of the server's log was on its disk.
-    pub(super) fn flushed(&self) -> i64 {
-        self.flushed
-    }
-
     /// The history of the server.
     pub(super) fn timeline(&self) -> &str {
         &self.timeline

@@ -53,10 +53,11 @@ const ONE_BY_ONE: Duration = Duration::from_millis(1_500);
 
 const INSERT: &str = "INSERT INTO claim (issuer, name, until) \
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) \
-    ON CONFLICT (issuer, name) DO NOTHING RETURNING issuer, name";
-const INSERT_ALL_OR_NONE: &str = "SELECT fresh_issuer, fresh_name \
+    ON CONFLICT (issuer, name) DO NOTHING RETURNING issuer, name, pg_current_wal_insert_lsn() AS place";
+const INSERT_ALL_OR_NONE: &str = "SELECT fresh_issuer, fresh_name, pg_current_wal_insert_lsn() AS place \
     FROM claim_all_or_none($1::bigint[], $2::uuid[], $3::bigint[], $4::integer[])";
-const INSERT_ANEW: &str = "SELECT claim_anew($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint)";
+const INSERT_ANEW: &str = "SELECT claim_anew($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint), \
+    pg_current_wal_insert_lsn() AS place";
 
 /// The way to the task, which ends when this is dropped and all claims are answered.
 pub(super) struct Claims {
@@ -367,7 +368,8 @@ impl Desk {
         Ok(rows.iter().map(short).collect())
     }
 
-    /// One statement that writes, a transaction of its own, and a look behind it.
+    /// One statement that writes, a transaction of its own, and a look behind it. Each row tells the
+    /// `place` in the log that the commit is behind.
     async fn fly(
         &self,
         session: &Session,
@@ -396,8 +398,10 @@ impl Desk {
         let looked = looked.map_err(|failure| unknown(failure.into()))?;
         let seen = change::read(&looked, &position, epoch);
         let Seen { look, history } = seen.map_err(|failure| unknown(failure.into()))?;
-        if history == History::Same && !written.is_empty() {
-            source.fence.note_confirmed(&position);
+        // The commit is behind the place that the last row tells.
+        if let Some(row) = written.last().filter(|_| history == History::Same) {
+            let place = row.get("place");
+            source.fence.note_confirmed(position.timeline(), place);
         }
         source.fence.heed(&history).await;
         if look.news == News::Everything {

@@ -90,8 +90,9 @@ impl Connections {
     /// The same for lists and whatever else may wait: one at a time, so that what tokens need finds a
     /// connection.
     pub(super) async fn lend_in_turn(&self) -> Result<Lent, Failure> {
-        let lent = timeout(LENT_WITHIN, self.lend_unhurried()).await;
-        lent.unwrap_or_else(|_| Err(Failure::unavailable("all connections are busy")))
+        let turn = timeout(LENT_WITHIN, self.turn.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| Failure::unavailable("all connections are busy"))?;
+        self.lend_with(turn.ok()).await
     }
 
     /// The same for what nobody waits for, however long its turn takes to come.
@@ -106,9 +107,13 @@ impl Connections {
     }
 
     async fn lend_behind(&self, turn: &Arc<Semaphore>) -> Result<Lent, Failure> {
-        let turn = turn.clone().acquire_owned().await;
+        self.lend_with(turn.clone().acquire_owned().await.ok())
+            .await
+    }
+
+    async fn lend_with(&self, turn: Option<OwnedSemaphorePermit>) -> Result<Lent, Failure> {
         let mut lent = self.changes.lend().await?;
-        lent.turn = turn.ok();
+        lent.turn = turn;
         Ok(lent)
     }
 

@@ -76,7 +76,7 @@ pub(super) fn has_no_room(code: Option<&SqlState>) -> bool {
 }
 
 /// Whether the session is of no use after this: the server ends, or has become a standby
-/// (keycloak#24493), or what was prepared is of an earlier schema.
+/// (keycloak#24493).
 fn ends_session(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else {
         return true;
@@ -85,8 +85,6 @@ fn ends_session(error: &tokio_postgres::Error) -> bool {
     text.starts_with("08")
         || text.starts_with("57P")
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
-        // "cached plan must not change result type"
-        || *code == SqlState::FEATURE_NOT_SUPPORTED
 }
 
 impl From<tokio_postgres::Error> for Failure {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,13 +13,10 @@ use grantor::{
     clock::{Clock, SystemClock, UnixTime},
     storage::{FamilyId, StoreError},
 };
+use tokio_postgres::types::PgLsn;
 
 use super::{
-    Durability, Options, PostgresStore,
-    change::{History, Position},
-    error::Failure,
-    meta,
-    session::Session,
+    Durability, Options, PostgresStore, change::History, error::Failure, meta, session::Session,
 };
 
 /// Under which name it is kept that commits were let go without a standby.
@@ -36,14 +33,14 @@ const RAISE: &str = "WITH told AS (INSERT INTO change (resource) VALUES ('everyt
     RETURNING name, value::bigint, pg_current_xact_id()::text";
 
 /// The server as it is, and as it was recorded; and up to where its log is that of the server before:
-/// what was replayed when it was promoted. One that was started again since tells no more than where
-/// its log ends.
+/// what was replayed when it was promoted. One that was started again since tells no more than how far
+/// it has come by now: then nothing shows what it lacked.
 const SERVER: &str = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || \
         (SELECT oid FROM pg_database WHERE datname = current_database()), \
     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
     (SELECT value FROM meta WHERE name = 'system'), (SELECT value FROM meta WHERE name = 'timeline'), \
     EXISTS (SELECT FROM meta WHERE name = 'unreplicated'), \
-    (coalesce(pg_last_wal_replay_lsn(), pg_current_wal_flush_lsn()) - '0/0')::bigint";
+    coalesce(pg_last_wal_replay_lsn(), pg_current_wal_flush_lsn())";
 
 /// What is noted by numbers of transactions that this server has not come to: they are another's.
 const FORGET_NUMBERS: &str = "DELETE FROM change WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()); \
@@ -83,6 +80,15 @@ struct Server {
     timeline: String,
 }
 
+/// Up to where the log of a server is confirmed.
+struct Confirmed {
+    timeline: String,
+    /// A confirmed commit is behind it.
+    place: PgLsn,
+    /// When it was confirmed.
+    at: UnixTime,
+}
+
 /// What another server, or another history, means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -105,8 +111,8 @@ pub(super) struct Fence {
     is_unreplicated_told: AtomicBool,
     /// The server that this node has seen last.
     known: tokio::sync::Mutex<Option<Server>>,
-    /// How much of its log this node knows to be confirmed: each server that follows has to have it.
-    confirmed: AtomicI64,
+    /// What this node knows to be confirmed: each server that follows has to have it.
+    confirmed: Mutex<Option<Confirmed>>,
     durability: Durability,
     leeway: Duration,
     clock: Arc<dyn Clock>,
@@ -136,7 +142,7 @@ impl Fence {
             unreplicated: AtomicBool::new(false),
             is_unreplicated_told: AtomicBool::new(false),
             known: tokio::sync::Mutex::default(),
-            confirmed: AtomicI64::new(0),
+            confirmed: Mutex::default(),
             durability,
             leeway: options.leeway,
             clock: options.clock.clone(),
@@ -167,6 +173,11 @@ impl Fence {
     pub(super) fn may_have_been_revoked(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         issued_at.millis() <= self.marks.token_fence.load(Ordering::Acquire)
             || now.plus(FamilyId::KEPT_BEYOND_END) < self.swept_to()
+    }
+
+    /// Whether the fence was raised then or later.
+    fn is_fenced_since(&self, at: UnixTime) -> bool {
+        at.millis() <= self.marks.token_fence.load(Ordering::Acquire)
     }
 
     /// Whether a claim that ends then may have been removed, although the clock says that it is in
@@ -200,6 +211,20 @@ impl Fence {
         }
     }
 
+    /// Takes for a sign of loss that this timeline is not the one that is recorded, once it was looked
+    /// into: somebody else has written what is recorded.
+    pub(super) async fn heed_recorded(
+        &self,
+        session: &Session,
+        timeline: &str,
+    ) -> Result<(), Failure> {
+        let recorded = meta::get(session, "timeline").await?;
+        if recorded.as_deref() != Some(timeline) {
+            self.doubt();
+        }
+        Ok(())
+    }
+
     /// Whether a sign of loss was seen that was not looked into.
     pub(super) fn is_doubted(&self) -> bool {
         self.settled.load(Ordering::Acquire) < self.signs.load(Ordering::Acquire)
@@ -218,14 +243,51 @@ impl Fence {
         Ok(())
     }
 
-    /// A commit was confirmed that was sent after this position was read, at the same server: what the
-    /// log had then is confirmed, too. While a sign of loss is looked into, that may be the server that
-    /// is asked about.
-    pub(super) fn note_confirmed(&self, position: &Position) {
-        if !self.is_doubted() {
-            let flushed = position.flushed();
-            self.confirmed.fetch_max(flushed, Ordering::AcqRel);
+    /// A commit was confirmed that is behind this place in the log of the server with this timeline.
+    /// While a sign of loss is looked into, that may be the server that is asked about.
+    pub(super) fn note_confirmed(&self, timeline: &str, place: PgLsn) {
+        if self.is_doubted() {
+            return;
         }
+        let at = self.clock.now();
+        let mut confirmed = self.confirmed();
+        match &mut *confirmed {
+            Some(known) if known.timeline == timeline => {
+                known.place = known.place.max(place);
+                known.at = known.at.max(at);
+            }
+            _ => {
+                let timeline = timeline.to_owned();
+                *confirmed = Some(Confirmed {
+                    timeline,
+                    place,
+                    at,
+                });
+            }
+        }
+    }
+
+    /// When something was confirmed last, if this server lacks that: it left the log of the one that
+    /// this node knows up to `place`.
+    fn lacks_since(
+        &self,
+        known: Option<&Server>,
+        found: &Server,
+        place: PgLsn,
+    ) -> Option<UnixTime> {
+        let known = known.filter(|known| known.system == found.system)?;
+        let confirmed = self.confirmed();
+        let confirmed = confirmed.as_ref()?;
+        let is_lacking = confirmed.timeline == known.timeline
+            && known.timeline != found.timeline
+            && place <= confirmed.place;
+        is_lacking.then_some(confirmed.at)
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, Option<Confirmed>> {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks into the signs of loss that were seen, and raises the fence if it was one.
@@ -251,9 +313,12 @@ impl Fence {
         };
         let recorded = row.get::<_, Option<String>>(2).zip(row.get(3));
         let recorded = recorded.map(|(system, timeline)| Server { system, timeline });
+        // Another node may have raised it.
+        self.reload(session).await?;
         let is_unreplicated = self.unreplicated.load(Ordering::Acquire);
-        let lacks_confirmed = row.get::<_, i64>(5) < self.confirmed.load(Ordering::Acquire);
-        let unknown_to_others = is_unreplicated || lacks_confirmed;
+        let lacks_since = self.lacks_since(known.as_ref(), &found, row.get(5));
+        let is_lacking = lacks_since.is_some_and(|at| !self.is_fenced_since(at));
+        let unknown_to_others = is_unreplicated || is_lacking;
         let loses = Loses {
             by_promotion: self.durability == Durability::Local || row.get(4) || unknown_to_others,
             unknown_to_others,
@@ -281,10 +346,8 @@ impl Fence {
             self.is_unreplicated_told.store(false, Ordering::Release);
         }
         if verdict != Verdict::Same || known.as_ref() != Some(&found) {
-            self.confirmed.store(0, Ordering::Release);
+            *self.confirmed() = None;
         }
-        // Another node may have raised it.
-        self.reload(session).await?;
         *known = Some(found);
         Ok(())
     }
@@ -389,7 +452,9 @@ impl Loses {
             return Verdict::Lost;
         }
         if found.timeline != recorded.timeline {
-            return match self.by_promotion {
+            // What this node has recorded was put back by somebody else.
+            let is_put_back = known == Some(found);
+            return match self.by_promotion || is_put_back {
                 true => Verdict::Lost,
                 false => Verdict::GoesOn,
             };
@@ -486,6 +551,7 @@ mod tests {
             (local, &promoted, Some(&one), None, Verdict::Lost),
             (no, &promoted, Some(&one), None, Verdict::GoesOn),
             (doubted, &promoted, Some(&one), Some(&one), Verdict::GoesOn),
+            (no, &promoted, Some(&one), Some(&promoted), Verdict::Lost),
             // Another node has recorded it.
             (
                 doubted,

@@ -103,19 +103,19 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`]
     pub async fn names(&self) -> Result<Vec<String>, StoreError> {
-        let session = self.0.connections().lend_in_turn().await?;
         let page = format!("SELECT name FROM party WHERE name > $1 ORDER BY name LIMIT {NAMES}");
         let mut names: Vec<String> = Vec::new();
         loop {
             let last = names.last().map_or("", String::as_str);
+            // Others have their turn between pages.
+            let session = self.0.connections().lend_in_turn().await?;
             let rows = session.query(&page, &[&last]).await?;
+            session.give_back();
             names.extend(rows.iter().map(|row| row.get::<_, String>(0)));
             if rows.len() < NAMES {
-                break;
+                return Ok(names);
             }
         }
-        session.give_back();
-        Ok(names)
     }
 
     /// Makes the `jti` of access tokens under a key that comes from the master key: every node knows

@@ -153,7 +153,8 @@ impl Inner {
             "INSERT INTO node (id, version, seen, clock_ms, confirmed, place) \
             VALUES ($1, $2, clock_timestamp(), $3, $4::text::pg_snapshot, nullif($5, '')) \
             ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, clock_ms = excluded.clock_ms, confirmed = excluded.confirmed \
-            RETURNING {PROVEN}, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline"
+            RETURNING {PROVEN}, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline, \
+                pg_current_wal_insert_lsn() AS place"
         );
         let session = self.connections().looks.session().await?;
         let (began, clock) = (Instant::now(), SystemClock.now().millis());
@@ -169,7 +170,8 @@ impl Inner {
         }
         proven?;
         if heeded.timeline() == proof.get::<_, &str>("timeline") {
-            source.fence.note_confirmed(&heeded);
+            let place = proof.get("place");
+            source.fence.note_confirmed(heeded.timeline(), place);
         }
         source.proof.committed(began);
         Ok(())

@@ -13,7 +13,7 @@ use grantor::{
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{SqliteStore, error::failed, marks::Marks, revision::column};
-use crate::quota::Owner;
+use crate::quota::{Owner, Room};
 
 /// Which rows of kind ?2 are there: not expired at ?3, their families not ended.
 const ARE_THERE: &str = "kind = ?2 AND expires_at > ?3 AND (family IS NULL OR NOT EXISTS (
@@ -29,12 +29,10 @@ impl Artifacts for SqliteStore {
         artifact: Artifact,
         quota: u64,
     ) -> Result<Put, StoreError> {
-        if !self
-            .may_own(key.kind(), artifact.owner, artifact.created_at, quota)
-            .await?
-        {
+        let (owner, at) = (artifact.owner, artifact.created_at);
+        let Some(_room) = self.room(key.kind(), owner, at, quota).await? else {
             return Ok(Put::OverQuota);
-        }
+        };
         let put = move |connection: &Connection| insert(connection, &key, &artifact);
         match self.0.writer.execute(put).await? {
             0 => Err(StoreError::Exists("artifact")),
@@ -105,12 +103,11 @@ impl Artifacts for SqliteStore {
         ending: Ending,
         quota: u64,
     ) -> Result<Put, StoreError> {
-        if !self
-            .may_own(ArtifactKind::ENDED, ending.owner, ending.at, quota)
-            .await?
-        {
+        let Ending { owner, at, .. } = ending;
+        let room = self.room(ArtifactKind::ENDED, owner, at, quota).await?;
+        let Some(_room) = room else {
             return Ok(Put::OverQuota);
-        }
+        };
         let end = move |connection: &Connection| end(connection, &family, ending).map_err(failed);
         self.0.writer.write(end).await.map(|()| Put::Kept)
     }
@@ -169,16 +166,17 @@ impl SqliteStore {
         &self.0.source().marks
     }
 
-    /// Whether the owner may have a row of this kind more, which is counted from then on.
-    async fn may_own(
+    /// Room for a row of this kind more, which is counted from then on; `None` where the owner has its
+    /// quota.
+    async fn room(
         &self,
         kind: ArtifactKind,
         owner: Option<u64>,
         now: UnixTime,
         quota: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Room>, StoreError> {
         let Some(owner) = owner else {
-            return Ok(true);
+            return Ok(Some(Room::UNLIMITED));
         };
         let owner = (kind.as_str(), column(owner));
         // On this thread, which waits for nothing.

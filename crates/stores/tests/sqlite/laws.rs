@@ -680,6 +680,9 @@ async fn a_damaged_or_lost_database_is_brought_back() {
     } = world;
     drop(store);
     let path = directory.path().join("grantor.db");
+    // The last connection writes what is in the log into the file, perhaps a moment later.
+    let log = directory.path().join("grantor.db-wal");
+    wait::until("the log is gone", async || !log.exists()).await;
     let mut octets = fs::read(&path).expect("the file");
     octets[4096..8192].fill(0xa5);
     fs::write(&path, octets).expect("damaged");
