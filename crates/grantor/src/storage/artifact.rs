@@ -247,8 +247,9 @@ pub const DEFAULT_TOKEN_QUOTA: u64 = 100_000;
 
 /// Keeps what expires, until it expires, is taken or ends with its family.
 ///
-/// An owner over its quota is counted again ten seconds later at the latest; the quota is exact on
-/// one node, and each further one may let in a sixteenth of it more.
+/// An owner over its quota is counted again ten seconds later at the latest. One node never exceeds the
+/// quota, and may reach it early by the rows that are under way; each further node may let in a sixteenth
+/// of it more.
 #[async_trait]
 pub trait Artifacts: Send + Sync + 'static {
     /// Records an artifact, unless its owner has `quota` of this kind in force. When this answers

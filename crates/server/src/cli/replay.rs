@@ -20,8 +20,8 @@ pub enum ReplayCommand {
 /// Where uses of assertions and revocations of tokens may have been lost, a used assertion or a revoked
 /// token would be accepted again. From the fence on, an assertion is taken only if it was issued after
 /// it (iat), or, without iat, if it cannot have been used before; tokens of before are inactive at
-/// introspection. Clients send a new assertion, which is taken after
-/// assertion.leeway_seconds. Nodes raise the fence by themselves where they see the loss.
+/// introspection. Clients send a new assertion, which is taken after assertion.leeway_seconds. Nodes
+/// raise the fence by themselves where they see the loss.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor replay fence --raise --reason 'restored from the snapshot of 3:00'")]
@@ -65,7 +65,8 @@ impl Fence {
         if !self.raise {
             let longest = config.assertion.maximum_lifetime + config.assertion.leeway;
             return Err(Failure::usage(format!(
-                "every assertion issued before now would be refused with 503, and one without iat for up to {} s; add --raise",
+                "every assertion issued before now would be refused with 503, and one without iat for up to {} s; tokens issued before now would be \
+                 inactive at introspection; add --raise",
                 longest.as_secs()
             )));
         }

@@ -18,7 +18,6 @@ use tokio_postgres::Row;
 
 use super::{
     Inner, PostgresStore,
-    change::History,
     error::Failure,
     fence::Fence,
     registry::to_its_end,
@@ -302,8 +301,7 @@ impl PostgresStore {
         }
         let session = self.0.connections().lend().await?;
         if !is_recorded {
-            fence.heed(&History::Promoted(timeline.to_owned())).await;
-            fence.heed_recorded(&session, timeline).await?;
+            fence.heed_unrecorded(&session, timeline).await?;
         }
         fence.settle(&session).await?;
         session.give_back();

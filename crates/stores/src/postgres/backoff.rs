@@ -30,7 +30,8 @@ pub(super) async fn pause(duration: Duration) {
 
 /// Why a server took no connection.
 #[derive(Clone, Copy)]
-pub(super) enum Server {
+pub(super) enum Reason {
+    /// It does not answer.
     Away,
     /// It has too many clients already.
     Full,
@@ -69,12 +70,12 @@ impl Backoff {
     }
 
     /// It could not be opened.
-    pub(super) fn failed_by(&self, cause: String, server: Server, now: Instant) {
+    pub(super) fn failed_by(&self, cause: String, reason: Reason, now: Instant) {
         let mut failed = self.failed();
-        let (ceiling, longest) = match (server, &*failed) {
-            (Server::Full, _) => (LONGEST_FULL, LONGEST_FULL),
-            (Server::Away, Some(failed)) => (failed.ceiling.min(LONGEST), LONGEST),
-            (Server::Away, None) => (FIRST, LONGEST),
+        let (ceiling, longest) = match (reason, &*failed) {
+            (Reason::Full, _) => (LONGEST_FULL, LONGEST_FULL),
+            (Reason::Away, Some(failed)) => (failed.ceiling.min(LONGEST), LONGEST),
+            (Reason::Away, None) => (FIRST, LONGEST),
         };
         *failed = Some(Failed {
             again_at: now + at_random(SHORTEST, ceiling),
@@ -106,11 +107,11 @@ mod tests {
             let backoff = Backoff::default();
             assert!(backoff.may_try(now).is_ok(), "the first attempt");
             for _ in 0..8 {
-                backoff.failed_by("refused".to_owned(), Server::Away, now);
+                backoff.failed_by("refused".to_owned(), Reason::Away, now);
                 assert!(backoff.may_try(now + SHORTEST / 2).is_err());
                 assert!(backoff.may_try(now + LONGEST).is_ok());
             }
-            backoff.failed_by("too many clients".to_owned(), Server::Full, now);
+            backoff.failed_by("too many clients".to_owned(), Reason::Full, now);
             assert!(backoff.may_try(now + LONGEST_FULL).is_ok());
             let again_at = backoff.failed().as_ref().map(|failed| failed.again_at);
             let wait = again_at.expect("it failed") - now;

@@ -1,6 +1,6 @@
-//! Who has which connection. This process never holds more than were chosen, whatever the load: one carries
-//! claims, one looks at the feed, one writes decisions, one reads, and the others are lent for one
-//! change at a time.
+//! Who has which connection. This process never holds more than were chosen, whatever the load: one
+//! carries claims, one looks at the feed, one writes decisions, one reads, and the others are lent for
+//! one change at a time.
 
 use std::{
     ops::Deref,
@@ -13,12 +13,12 @@ use std::{
 
 use grantor::storage::StoreError;
 use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+    sync::{AcquireError, Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
 use super::{
-    backoff::{Backoff, Server},
+    backoff::{Backoff, Reason},
     connect::Connector,
     error::{Failure, because, has_no_room},
     session::{Failures, Session},
@@ -92,28 +92,29 @@ impl Connections {
     pub(super) async fn lend_in_turn(&self) -> Result<Lent, Failure> {
         let turn = timeout(LENT_WITHIN, self.turn.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| Failure::unavailable("all connections are busy"))?;
-        self.lend_with(turn.ok()).await
+        self.lend_with(turn).await
     }
 
     /// The same for what nobody waits for, however long its turn takes to come.
     pub(super) async fn lend_unhurried(&self) -> Result<Lent, Failure> {
-        self.lend_behind(&self.turn).await
+        self.lend_with(self.turn.clone().acquire_owned().await)
+            .await
     }
 
     /// The same for a change of the registry, which may wait for those of other processes: one at a
     /// time, so that what tokens need finds a connection.
     pub(super) async fn lend_for_change(&self) -> Result<Lent, Failure> {
-        self.lend_behind(&self.changing).await
-    }
-
-    async fn lend_behind(&self, turn: &Arc<Semaphore>) -> Result<Lent, Failure> {
-        self.lend_with(turn.clone().acquire_owned().await.ok())
+        self.lend_with(self.changing.clone().acquire_owned().await)
             .await
     }
 
-    async fn lend_with(&self, turn: Option<OwnedSemaphorePermit>) -> Result<Lent, Failure> {
+    /// The turns are never closed.
+    async fn lend_with(
+        &self,
+        turn: Result<OwnedSemaphorePermit, AcquireError>,
+    ) -> Result<Lent, Failure> {
         let mut lent = self.changes.lend().await?;
-        lent.turn = turn;
+        lent.turn = turn.ok();
         Ok(lent)
     }
 
@@ -246,14 +247,14 @@ async fn connect(
             Ok(session)
         }
         Err(failure) => {
-            let server = match has_no_room(failure.code()) {
-                true => Server::Full,
-                false => Server::Away,
+            let reason = match has_no_room(failure.code()) {
+                true => Reason::Full,
+                false => Reason::Away,
             };
             let error = StoreError::from(failure);
             let cause =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), because);
-            backoff.failed_by(cause, server, Instant::now());
+            backoff.failed_by(cause, reason, Instant::now());
             Err(error.into())
         }
     }

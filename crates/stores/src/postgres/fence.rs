@@ -171,8 +171,7 @@ impl Fence {
 
     /// Whether the revocation of a token issued then may be gone.
     pub(super) fn may_have_been_revoked(&self, issued_at: UnixTime, now: UnixTime) -> bool {
-        issued_at.millis() <= self.marks.token_fence.load(Ordering::Acquire)
-            || now.plus(FamilyId::KEPT_BEYOND_END) < self.swept_to()
+        self.is_fenced_since(issued_at) || now.plus(FamilyId::KEPT_BEYOND_END) < self.swept_to()
     }
 
     /// Whether the fence was raised then or later.
@@ -211,13 +210,14 @@ impl Fence {
         }
     }
 
-    /// Takes for a sign of loss that this timeline is not the one that is recorded, once it was looked
-    /// into: somebody else has written what is recorded.
-    pub(super) async fn heed_recorded(
+    /// Takes for a sign of loss that the server has this timeline and another one is recorded: it was
+    /// promoted; or that was looked into, and somebody else has written what is recorded.
+    pub(super) async fn heed_unrecorded(
         &self,
         session: &Session,
         timeline: &str,
     ) -> Result<(), Failure> {
+        self.heed(&History::Promoted(timeline.to_owned())).await;
         let recorded = meta::get(session, "timeline").await?;
         if recorded.as_deref() != Some(timeline) {
             self.doubt();
@@ -267,21 +267,16 @@ impl Fence {
         }
     }
 
-    /// When something was confirmed last, if this server lacks that: it left the log of the one that
-    /// this node knows up to `place`.
-    fn lacks_since(
-        &self,
-        known: Option<&Server>,
-        found: &Server,
-        place: PgLsn,
-    ) -> Option<UnixTime> {
-        let known = known.filter(|known| known.system == found.system)?;
-        let confirmed = self.confirmed();
-        let confirmed = confirmed.as_ref()?;
-        let is_lacking = confirmed.timeline == known.timeline
-            && known.timeline != found.timeline
-            && place <= confirmed.place;
-        is_lacking.then_some(confirmed.at)
+    /// Whether this server lacks what was confirmed at the known one, whose log it left at `place`, and
+    /// no fence was raised since.
+    fn is_lacking(&self, known: &Server, found: &Server, place: PgLsn) -> bool {
+        self.confirmed().as_ref().is_some_and(|confirmed| {
+            known.system == found.system
+                && known.timeline != found.timeline
+                && known.timeline == confirmed.timeline
+                && place <= confirmed.place
+                && !self.is_fenced_since(confirmed.at)
+        })
     }
 
     fn confirmed(&self) -> MutexGuard<'_, Option<Confirmed>> {
@@ -316,9 +311,9 @@ impl Fence {
         // Another node may have raised it.
         self.reload(session).await?;
         let is_unreplicated = self.unreplicated.load(Ordering::Acquire);
-        let lacks_since = self.lacks_since(known.as_ref(), &found, row.get(5));
-        let is_lacking = lacks_since.is_some_and(|at| !self.is_fenced_since(at));
-        let unknown_to_others = is_unreplicated || is_lacking;
+        let place = row.get(5);
+        let is_lacking = |known| self.is_lacking(known, &found, place);
+        let unknown_to_others = is_unreplicated || known.as_ref().is_some_and(is_lacking);
         let loses = Loses {
             by_promotion: self.durability == Durability::Local || row.get(4) || unknown_to_others,
             unknown_to_others,

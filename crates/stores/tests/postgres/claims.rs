@@ -504,6 +504,15 @@ async fn s066_the_fence_is_raised_where_a_standby_takes_over_that_may_lack_claim
     assert_eq!(later.fence(), Some(fence));
 }
 
+/// An opaque token that this node keeps for ten minutes.
+async fn kept_token(node: &Store) -> ArtifactKey {
+    let token = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
+    let artifact = Artifact::new(now(), now().plus(Duration::from_secs(600)));
+    let put = node.put(token, artifact, 100).await;
+    assert!(matches!(put, Ok(Put::Kept)), "{put:?}");
+    token
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s066_a_fence_that_is_raised_by_hand_is_known_on_every_node() {
     let Some(database) = Database::new() else {
@@ -511,10 +520,7 @@ async fn s066_a_fence_that_is_raised_by_hand_is_known_on_every_node() {
     };
     let [one, other] = nodes(&database).await;
     assert_eq!((one.fence(), other.fence()), (None, None), "control");
-    let token = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
-    let artifact = Artifact::new(now(), now().plus(Duration::from_secs(600)));
-    let put = one.put(token, artifact, 100).await;
-    assert!(matches!(put, Ok(Put::Kept)), "{put:?}");
+    let token = kept_token(&one).await;
     let is_there = async || other.get(&token, now()).await.expect("read").is_some();
     assert!(is_there().await, "control");
     let raised = one.raise_fence().await.expect("raised");
@@ -529,10 +535,7 @@ async fn s066_what_is_recorded_of_the_server_is_not_there_any_more_and_the_fence
         return;
     };
     let node = database.open().await;
-    let token = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
-    let artifact = Artifact::new(now(), now().plus(Duration::from_secs(600)));
-    let put = node.put(token, artifact, 100).await;
-    assert!(matches!(put, Ok(Put::Kept)), "{put:?}");
+    let token = kept_token(&node).await;
     let found = node.get(&token, now()).await.expect("read");
     assert!(found.is_some() && node.fence().is_none(), "control");
     let delete = "DELETE FROM meta WHERE name = 'timeline'";

@@ -1,6 +1,6 @@
 //! More changes in one call than a backend makes by one statement.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Hooked, by, exists, full_client, is_conflict, public_client, read, records::records, subject,
@@ -82,14 +82,12 @@ pub async fn of_many_changes_each_is_made_in_its_place<S: Hooked>([one, two]: Tw
     let wanted = clients.iter().map(|client| client.id().to_string());
     let wanted = wanted.chain(subjects.iter().map(|subject| subject.id.to_string()));
     assert!(names.eq(wanted), "in their order");
-    let by_name: BTreeMap<_, _> = made.iter().map(|record| (&*record.name, record)).collect();
-    for client in &clients {
+    for (client, record) in clients.iter().zip(&made) {
         let found = one.clients().get(client.id()).await.expect("read");
         let found = found.expect("it is there");
         assert_eq!(found.metadata(), client.metadata());
         assert_eq!(found.secrets().len(), client.secrets().len());
         assert_eq!(found.keys().len(), client.keys().len());
-        let record = by_name[client.id().as_str()];
         assert_eq!(record.after, Some(found.document()));
     }
     for subject in &subjects {
